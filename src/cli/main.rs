@@ -1,0 +1,2 @@
+//! The oyez command.
+fn main() {}

@@ -1,0 +1,60 @@
+//! The ports through which the engine touches the world: clock, chance, channels (the ledger's is in `ledger`).
+
+use crate::channel::Capabilities;
+use crate::error::Refusal;
+use crate::notice::Notice;
+use crate::outcome::Verdict;
+use crate::parcel::Parcel;
+use crate::receipt::{Callback, CallbackRefusal, Receipt};
+use crate::rendered::Rendered;
+use crate::time::{Boot, Wall};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// A boxed future, so that ports stay objects without a macro crate.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Time.
+pub trait Clock: Send + Sync {
+    /// Time since the machine started: for leases, paces and timeouts.
+    fn now(&self) -> Boot;
+    /// What people read.
+    fn wall(&self) -> Wall;
+    /// Returns once `now()` has reached `when`.
+    fn sleep_until(&self, when: Boot) -> BoxFuture<'_, ()>;
+}
+
+/// Chance.
+pub trait Random: Send + Sync {
+    /// Fills `bytes`; must be unpredictable outside a simulation.
+    fn fill(&self, bytes: &mut [u8]);
+
+    /// A number in `0.0..1.0`.
+    fn draw(&self) -> f64 {
+        let mut bytes = [0; 4];
+        self.fill(&mut bytes);
+        f64::from(u32::from_be_bytes(bytes)) / (f64::from(u32::MAX) + 1.0)
+    }
+}
+
+/// One way out. An adapter renders, sends and reads receipts; it never touches the ledger.
+pub trait Channel: Send + Sync {
+    /// What it can do.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// The message for everybody who reads `notice.language`, or why it cannot be made. Pure.
+    fn render(&self, notice: &Notice) -> Result<Rendered, Refusal>;
+
+    /// Sends one parcel and says what happened. It ends within the channel's own deadline.
+    fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Verdict>;
+
+    /// Verifies and reads a provider's callback.
+    fn read_receipts(&self, callback: &Callback<'_>) -> Result<Vec<Receipt>, CallbackRefusal>;
+
+    /// Talks to the provider without sending; what a person should know, or what is wrong.
+    fn check(&self) -> BoxFuture<'_, Result<String, String>>;
+}
+
+/// A channel as the engine holds it.
+pub type SharedChannel = Arc<dyn Channel>;

@@ -1,0 +1,87 @@
+//! What a provider reports after it took a message.
+
+use crate::outcome::Reason;
+use crate::time::Wall;
+use serde::{Deserialize, Serialize};
+
+/// What the provider says became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReceiptStatus {
+    /// On its way; proves that it was taken.
+    Underway = 1,
+    /// Not delivered, but later news may differ (phone off).
+    UndeliveredForNow = 2,
+    /// Not delivered, final.
+    Undelivered = 3,
+    /// Delivered.
+    Delivered = 4,
+}
+
+impl ReceiptStatus {
+    /// The number the ledger keeps; a higher one outranks a lower one, whatever the order of arrival.
+    pub fn rank(self) -> u8 {
+        self as u8
+    }
+
+    /// The status with this number.
+    pub fn from_rank(rank: u8) -> Option<Self> {
+        [
+            Self::Underway,
+            Self::UndeliveredForNow,
+            Self::Undelivered,
+            Self::Delivered,
+        ]
+        .into_iter()
+        .find(|status| status.rank() == rank)
+    }
+}
+
+/// How a receipt says which message it means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReceiptKey {
+    /// By our own reference.
+    Reference(String),
+    /// By the provider's identifier.
+    ProviderId(String),
+}
+
+/// One receipt as the adapter read it from a verified callback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Which message it means.
+    pub key: ReceiptKey,
+    /// What became of it.
+    pub status: ReceiptStatus,
+    /// Why not, where it was not delivered.
+    pub reason: Option<Reason>,
+    /// When the provider says so; kept, never used for order.
+    pub provider_time: Option<Wall>,
+}
+
+/// A provider's callback, raw.
+#[derive(Debug, Clone, Copy)]
+pub struct Callback<'a> {
+    /// HTTP method.
+    pub method: &'a str,
+    /// The public URL the provider was given, with query.
+    pub url: &'a str,
+    /// Header names in lower case, and values.
+    pub headers: &'a [(String, String)],
+    /// The body, byte for byte.
+    pub body: &'a [u8],
+}
+
+/// Why a callback was not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CallbackRefusal {
+    /// The signature or token is missing or wrong.
+    #[error("the callback's signature or token is missing or wrong")]
+    Unauthenticated,
+    /// This kind has no callbacks.
+    #[error("this channel takes no callbacks")]
+    NotTaken,
+    /// It cannot be read.
+    #[error("the callback cannot be read")]
+    Malformed,
+}

@@ -1,0 +1,319 @@
+//! One statement on an incident; immutable once released.
+
+use crate::Refusal;
+use crate::audience::AudienceRule;
+use crate::channel::ChannelName;
+use crate::id::{IncidentId, UpdateId};
+use crate::incident::Phase;
+use crate::reference::UpdateReference;
+use crate::service::ServiceState;
+use crate::text::{self, Line, Prose};
+use crate::time::Wall;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What sort of statement this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpdateKind {
+    /// News.
+    Update,
+    /// Takes the place of something that was wrong.
+    Correction,
+    /// It is over.
+    AllClear,
+    /// Practice.
+    Exercise,
+}
+
+impl UpdateKind {
+    /// The code used by programs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Update => "update",
+            Self::Correction => "correction",
+            Self::AllClear => "all_clear",
+            Self::Exercise => "exercise",
+        }
+    }
+
+    /// What stands before the headline, if anything.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Update | Self::AllClear => "",
+            Self::Correction => "Correction: ",
+            Self::Exercise => "EXERCISE: ",
+        }
+    }
+}
+
+impl std::str::FromStr for UpdateKind {
+    type Err = Refusal;
+    fn from_str(code: &str) -> Result<Self, Refusal> {
+        [
+            Self::Update,
+            Self::Correction,
+            Self::AllClear,
+            Self::Exercise,
+        ]
+        .into_iter()
+        .find(|kind| kind.code() == code)
+        .ok_or_else(|| {
+            Refusal::new(
+                "kind",
+                "unknown_kind",
+                format!("{code:?} is none of update, correction, all_clear, exercise"),
+            )
+        })
+    }
+}
+
+/// Where an update stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpdateState {
+    /// Being written.
+    Draft,
+    /// Out; its text never changes again.
+    Released,
+    /// Its unsent rest was halted.
+    Stopped,
+}
+
+impl UpdateState {
+    /// The code used by programs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Released => "released",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// When the next update is promised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NextUpdate {
+    /// By this time.
+    By(Wall),
+    /// There will be none.
+    None,
+}
+
+/// A statement ready to be released.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Update {
+    /// Identifier.
+    pub id: UpdateId,
+    /// What residents type to check a message.
+    pub reference: UpdateReference,
+    /// The incident it belongs to.
+    pub incident: IncidentId,
+    /// What sort of statement this is.
+    pub kind: UpdateKind,
+    /// The incident's phase from this update on.
+    pub phase: Phase,
+    /// Whether it overtakes everything else.
+    #[serde(default)]
+    pub urgent: bool,
+    /// One line, at most 80 characters.
+    pub headline: Line,
+    /// What to do, one action a line.
+    pub what_to_do: Vec<Line>,
+    /// What not to do, one a line.
+    #[serde(default)]
+    pub what_not_to_do: Vec<Line>,
+    /// More detail, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Prose>,
+    /// The author's own short text for channels that carry SMS; `{ref}` becomes the reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sms: Option<Line>,
+    /// The author's own text for one channel by name; `{ref}` becomes the reference.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub versions: BTreeMap<ChannelName, Prose>,
+    /// Services whose state changes with this update.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub services: BTreeMap<String, ServiceState>,
+    /// The promised time of the next update.
+    pub next_update_by: NextUpdate,
+    /// Whom it concerns.
+    #[serde(default)]
+    pub audience: AudienceRule,
+    /// Where it stands.
+    pub state: UpdateState,
+    /// When it was written.
+    pub created_at: Wall,
+    /// When it was released.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released_at: Option<Wall>,
+}
+
+/// An update as somebody hands it in: nothing checked yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateDraft {
+    /// The incident's identifier.
+    pub incident: String,
+    /// `update`, `correction`, `all_clear` or `exercise`; `update` when left out.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// Phase code; the incident's own when left out.
+    #[serde(default)]
+    pub phase: Option<String>,
+    /// Whether it overtakes everything else.
+    #[serde(default)]
+    pub urgent: bool,
+    /// One line, at most 80 characters.
+    #[serde(default)]
+    pub headline: String,
+    /// One action a line, 1 to 10 lines of at most 300 characters.
+    #[serde(default)]
+    pub what_to_do: Vec<String>,
+    /// What not to do.
+    #[serde(default)]
+    pub what_not_to_do: Vec<String>,
+    /// More detail, at most 4,000 characters.
+    #[serde(default)]
+    pub detail: Option<String>,
+    /// Own short text, at most 918 characters.
+    #[serde(default)]
+    pub sms: Option<String>,
+    /// Own text by channel name.
+    #[serde(default)]
+    pub versions: BTreeMap<String, String>,
+    /// Service states that change.
+    #[serde(default)]
+    pub services: BTreeMap<String, String>,
+    /// RFC 3339 time, or `none` when there will be no further update.
+    #[serde(default)]
+    pub next_update_by: Option<String>,
+    /// Whom it concerns.
+    #[serde(default)]
+    pub audience: AudienceRule,
+}
+
+impl UpdateDraft {
+    /// The update, or every fault found: nothing half-read goes further.
+    pub fn check(
+        self,
+        id: UpdateId,
+        reference: UpdateReference,
+        incident_phase: Phase,
+        now: Wall,
+    ) -> Result<Update, Vec<Refusal>> {
+        let faults = &mut Vec::new();
+        let incident = text::keep(self.incident.parse(), faults);
+        let kind = text::keep(self.kind.as_deref().unwrap_or("update").parse(), faults);
+        let phase = self.phase.map_or(Some(incident_phase), |code| {
+            text::keep(code.parse(), faults)
+        });
+        let headline = text::keep(Line::parse("headline", &self.headline, 80), faults);
+        let what_to_do = text::lines("what_to_do", &self.what_to_do, faults);
+        let what_not_to_do = text::lines("what_not_to_do", &self.what_not_to_do, faults);
+        if self.what_to_do.is_empty() {
+            faults.push(Refusal::new(
+                "what_to_do",
+                "empty",
+                "say at least one thing people should do",
+            ));
+        }
+        let detail = optional(
+            self.detail,
+            |text| Prose::parse("detail", text, 4000),
+            faults,
+        );
+        let sms = optional(self.sms, |text| Line::parse("sms", text, 918), faults);
+        let versions = versions(&self.versions, faults);
+        let services = services(&self.services, faults);
+        let next = text::keep(next_update(self.next_update_by.as_deref(), now), faults);
+        match (incident, kind, phase, headline, next) {
+            (Some(incident), Some(kind), Some(phase), Some(headline), Some(next_update_by))
+                if faults.is_empty() =>
+            {
+                Ok(Update {
+                    id,
+                    reference,
+                    incident,
+                    kind,
+                    phase,
+                    urgent: self.urgent,
+                    headline,
+                    what_to_do,
+                    what_not_to_do,
+                    detail,
+                    sms,
+                    versions,
+                    services,
+                    next_update_by,
+                    audience: self.audience,
+                    state: UpdateState::Draft,
+                    created_at: now,
+                    released_at: None,
+                })
+            }
+            _ => Err(std::mem::take(faults)),
+        }
+    }
+}
+
+fn optional<T>(
+    text: Option<String>,
+    parse: impl FnOnce(&str) -> Result<T, Refusal>,
+    faults: &mut Vec<Refusal>,
+) -> Option<T> {
+    text.filter(|text| !text.trim().is_empty())
+        .and_then(|text| text::keep(parse(&text), faults))
+}
+
+fn versions(
+    texts: &BTreeMap<String, String>,
+    faults: &mut Vec<Refusal>,
+) -> BTreeMap<ChannelName, Prose> {
+    let mut versions = BTreeMap::new();
+    for (name, prose) in texts {
+        let field = format!("versions.{name}");
+        let name = text::keep(name.parse::<ChannelName>(), faults);
+        let prose = text::keep(Prose::parse(&field, prose, 10_000), faults);
+        versions.extend(name.zip(prose));
+    }
+    versions
+}
+
+fn services(
+    codes: &BTreeMap<String, String>,
+    faults: &mut Vec<Refusal>,
+) -> BTreeMap<String, ServiceState> {
+    let mut services = BTreeMap::new();
+    for (id, code) in codes {
+        services.extend(text::keep(code.parse(), faults).map(|state| (id.clone(), state)));
+    }
+    services
+}
+
+fn next_update(text: Option<&str>, now: Wall) -> Result<NextUpdate, Refusal> {
+    const FIELD: &str = "next_update_by";
+    match text.map(str::trim) {
+        None | Some("") => Err(Refusal::new(
+            FIELD,
+            "empty",
+            "say when the next update comes (2025-11-27T16:00:00Z), or none if there will be none",
+        )),
+        Some("none") => Ok(NextUpdate::None),
+        Some(time) => match Wall::parse(time) {
+            None => Err(Refusal::new(
+                FIELD,
+                "malformed_time",
+                format!("{time:?} is not a time with a zone, such as 2025-11-27T16:00:00Z"),
+            )),
+            Some(by) if by <= now => Err(Refusal::new(
+                FIELD,
+                "in_the_past",
+                format!("{time} has passed"),
+            )),
+            Some(by) => Ok(NextUpdate::By(by)),
+        },
+    }
+}
