@@ -63,7 +63,7 @@ impl Backstage {
             courier: Courier::default(),
             accounts: Accounts::default(),
             seen: Seen::default(),
-            play: RwLock::new(Arc::new(Play::new(scenario))),
+            play: RwLock::new(Arc::new(Play::new(scenario, clock::boottime_us()))),
             tasks,
             started_us: clock::boottime_us(),
             ids: AtomicU64::new(0),
@@ -75,7 +75,8 @@ impl Backstage {
     }
 
     pub(crate) fn set_play(&self, scenario: &Scenario) {
-        *self.play.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Play::new(scenario));
+        *self.play.write().unwrap_or_else(PoisonError::into_inner) =
+            Arc::new(Play::new(scenario, clock::boottime_us()));
     }
 
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

@@ -16,7 +16,10 @@ pub(crate) fn boottime_us() -> u64 {
 }
 
 /// The calendar time, cut to microseconds.
-#[expect(clippy::disallowed_methods, reason = "a provider's clock is its own, never the sender's")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a provider's clock is its own, never the sender's"
+)]
 pub(crate) fn wall() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)

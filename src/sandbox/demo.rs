@@ -61,7 +61,7 @@ impl DemoScript {
 
     fn email_script(&self) -> ChannelScript {
         let dead = Rule {
-            when: self.one_in(250, 0),
+            when: self.one_in(250, 0, 0),
             stage: Some(Stage::Rcpt),
             action: Some(Action::Smtp {
                 code: 550,
@@ -70,7 +70,7 @@ impl DemoScript {
             ..Rule::default()
         };
         let greylisted = Rule {
-            when: self.one_in(333, 7),
+            when: self.one_in(333, 7, 1),
             times_each: Some(1),
             stage: Some(Stage::Rcpt),
             action: Some(Action::Smtp {
@@ -87,7 +87,7 @@ impl DemoScript {
 
     fn sms_script(&self) -> ChannelScript {
         let invalid = Rule {
-            when: self.one_in(200, 13),
+            when: self.one_in(200, 13, 2),
             action: Some(http(
                 400,
                 Some(crate::sms::error(
@@ -109,7 +109,7 @@ impl DemoScript {
             ..Rule::default()
         };
         let phone_off = ReceiptRule {
-            number: self.one_in(97, 5).number,
+            number: self.one_in(97, 5, 3).number,
             outcome: ReceiptOutcome::Undelivered,
             error: Some("phone_off".to_owned()),
             delay_ms: 400,
@@ -154,14 +154,16 @@ impl DemoScript {
         }
     }
 
-    /// Every so many residents, or about one in four of a town too small for that.
-    fn one_in(&self, every: u64, rest: u64) -> When {
-        let every = every.min((self.recipients / 4).max(4));
+    /// Every so many residents; in a town too small for that about three, or one in four, with a rest of their own.
+    fn one_in(&self, every: u64, rest: u64, small_rest: u64) -> When {
+        let most = (self.recipients / 3).max(4);
+        let (every, rest) = if every <= most {
+            (every, rest)
+        } else {
+            (most, small_rest)
+        };
         When {
-            number: Some(Number {
-                every,
-                rest: rest % every,
-            }),
+            number: Some(Number { every, rest }),
             ..When::default()
         }
     }

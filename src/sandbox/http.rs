@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Either, Full, Limited};
-use hyper::body::{Body, Frame, Incoming};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, Response, StatusCode};
@@ -240,14 +240,16 @@ async fn answer(
     let place = Place::of(&request);
     let (to, key) = place.to_and_key(&request);
     let play = backstage.play().channel(&request.channel);
+    let at_us = clock::boottime_us();
     // Only what could have an effect is played with; reading is always answered as usual.
     let turn = if request.method == Method::POST {
-        let number = play.begin();
+        let number = play.begin(at_us);
         play.decide(Ask {
             point: Point::Http,
             number,
             to: &to,
             key: &key,
+            at_us,
         })
         .unwrap_or_default()
     } else {
@@ -350,6 +352,10 @@ impl Body for Drip {
         self.pace
             .poll_tick(context)
             .map(|_| Some(Ok(Frame::data(self.rest.split_to(1)))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(u64::try_from(self.rest.len()).unwrap_or(u64::MAX))
     }
 }
 

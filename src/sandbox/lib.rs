@@ -15,8 +15,10 @@ mod mastodon;
 mod play;
 mod receipts;
 mod scenario;
+mod scenario_check;
 mod sms;
 mod smtp;
+mod smtp_line;
 mod smtp_wire;
 
 use std::collections::BTreeMap;

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::clock;
 use crate::scenario::{
     Action, ChannelScript, Number, ReceiptRule, Rule, Scenario, Since, Stage, When,
 };
@@ -54,11 +53,12 @@ pub(crate) struct Ask<'a> {
     pub(crate) number: u64,
     pub(crate) to: &'a str,
     pub(crate) key: &'a str,
+    /// When, in microseconds since the machine started.
+    pub(crate) at_us: u64,
 }
 
 impl Play {
-    pub(crate) fn new(scenario: &Scenario) -> Self {
-        let started_us = clock::boottime_us();
+    pub(crate) fn new(scenario: &Scenario, started_us: u64) -> Self {
         let mut channels: BTreeMap<_, _> = scenario
             .channels
             .iter()
@@ -80,7 +80,7 @@ impl Play {
     }
 
     /// The client of a new SMTP connection has no name, so the first channel with a matching rule stands for it.
-    pub(crate) fn at_connect(&self) -> Option<(&str, Turn)> {
+    pub(crate) fn at_connect(&self, at_us: u64) -> Option<(&str, Turn)> {
         let named = self
             .channels
             .iter()
@@ -91,6 +91,7 @@ impl Play {
                 number: 0,
                 to: "",
                 key: "",
+                at_us,
             };
             play.decide(ask).map(|turn| (name, turn))
         })
@@ -109,8 +110,8 @@ impl ChannelPlay {
     }
 
     /// Counts a request and gives its number on the channel, from 1.
-    pub(crate) fn begin(&self) -> u64 {
-        self.first_us.get_or_init(clock::boottime_us);
+    pub(crate) fn begin(&self, at_us: u64) -> u64 {
+        self.first_us.get_or_init(|| at_us);
         self.requests.fetch_add(1, Ordering::Relaxed) + 1
     }
 
@@ -119,10 +120,9 @@ impl ChannelPlay {
         if !self.script.rules.iter().any(|rule| rule.acts_at(ask.point)) {
             return None;
         }
-        let now_us = clock::boottime_us();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if !ask.to.is_empty() && !state.first_of_address.contains_key(ask.to) {
-            state.first_of_address.insert(ask.to.to_owned(), now_us);
+            state.first_of_address.insert(ask.to.to_owned(), ask.at_us);
         }
         let mut rules = self
             .script
@@ -131,7 +131,7 @@ impl ChannelPlay {
             .enumerate()
             .filter(|(_, rule)| rule.acts_at(ask.point));
         let (_, rule) = rules.find(|&(index, rule)| {
-            self.meets(&state, index, rule, ask, now_us) && state.play(index, rule, ask, now_us)
+            self.meets(&state, index, rule, ask) && state.play(index, rule, ask)
         })?;
         Some(Turn {
             latency_ms: rule.latency_ms,
@@ -139,17 +139,17 @@ impl ChannelPlay {
         })
     }
 
-    fn meets(&self, state: &State, index: usize, rule: &Rule, ask: Ask<'_>, now_us: u64) -> bool {
+    fn meets(&self, state: &State, index: usize, rule: &Rule, ask: Ask<'_>) -> bool {
         let since_us = match rule.when.since {
             Since::Start => self.started_us,
-            Since::FirstRequest => self.first_us.get().copied().unwrap_or(now_us),
+            Since::FirstRequest => self.first_us.get().copied().unwrap_or(ask.at_us),
             Since::FirstOfAddress => state
                 .first_of_address
                 .get(ask.to)
                 .copied()
-                .unwrap_or(now_us),
+                .unwrap_or(ask.at_us),
         };
-        rule.when.is_for(ask, index) && rule.when.is_now(now_us.saturating_sub(since_us) / 1_000)
+        rule.when.is_for(ask, index) && rule.when.is_now(ask.at_us.saturating_sub(since_us) / 1_000)
     }
 
     /// The receipt rule for a message the gateway took; `None` means the usual receipt.
@@ -164,7 +164,7 @@ impl ChannelPlay {
 
 impl State {
     /// Takes one play of the rule out of its allowance; false when there is none left.
-    fn play(&mut self, index: usize, rule: &Rule, ask: Ask<'_>, now_us: u64) -> bool {
+    fn play(&mut self, index: usize, rule: &Rule, ask: Ask<'_>) -> bool {
         let played = self.played.get(&index).copied().unwrap_or(0);
         if rule.times.is_some_and(|times| played >= times) {
             return false;
@@ -180,7 +180,7 @@ impl State {
             *each += 1;
         }
         if let Some(Action::RateLimit { max_per_second, .. }) = &rule.action
-            && self.has_room(index, *max_per_second, now_us)
+            && self.has_room(index, *max_per_second, ask.at_us)
         {
             return false;
         }
@@ -318,4 +318,107 @@ fn hash(text: &str, salt: usize) -> u64 {
     hash ^= hash >> 33;
     hash = hash.wrapping_mul(0xff51_afd7_ed55_8ccd);
     hash ^ (hash >> 33)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn channel(rules: &str) -> ChannelPlay {
+        let text = format!(r#"{{"channels":{{"c":{{"rules":[{rules}]}}}}}}"#);
+        let mut scenario = Scenario::from_json(&text).unwrap();
+        ChannelPlay::new(scenario.channels.remove("c").unwrap(), 0)
+    }
+
+    /// Whether a rule acts on a request at a millisecond.
+    fn acts(play: &ChannelPlay, to: &str, at_ms: u64) -> bool {
+        let at_us = at_ms * 1_000;
+        let number = play.begin(at_us);
+        play.decide(Ask {
+            point: Point::Http,
+            number,
+            to,
+            key: "",
+            at_us,
+        })
+        .is_some()
+    }
+
+    #[test]
+    fn a_window_counts_from_the_start_the_first_request_or_the_first_of_the_address() {
+        for (since, inside, outside) in [
+            ("start", [("a", 100), ("b", 199)], [("a", 99), ("a", 200)]),
+            (
+                "first_request",
+                [("a", 150), ("b", 249)],
+                [("a", 149), ("b", 250)],
+            ),
+            (
+                "first_of_address",
+                [("a", 150), ("b", 300)],
+                [("b", 299), ("a", 250)],
+            ),
+        ] {
+            let when = format!(r#"{{"when":{{"since":"{since}","from_ms":100,"to_ms":200}}}}"#);
+            let play = channel(&when);
+            acts(&play, "a", 50);
+            acts(&play, "b", 200);
+            for (to, at_ms) in inside {
+                assert!(acts(&play, to, at_ms), "{since}: {to} at {at_ms}");
+            }
+            for (to, at_ms) in outside {
+                assert!(!acts(&play, to, at_ms), "{since}: {to} at {at_ms}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_second_takes_more_than_the_rate() {
+        let play = channel(r#"{"do":{"rate_limit":{"max_per_second":2}}}"#);
+        let refused: Vec<u64> = (0..3_000)
+            .step_by(250)
+            .filter(|&at_ms| acts(&play, "a", at_ms))
+            .collect();
+        assert_eq!(refused, [500, 750, 1_500, 1_750, 2_500, 2_750]);
+    }
+
+    #[test]
+    fn a_rule_is_played_as_often_as_it_says() {
+        let play = channel(r#"{"times":3,"times_each":2}"#);
+        let played: Vec<bool> = ["a", "a", "a", "b", "c"]
+            .map(|to| acts(&play, to, 0))
+            .into();
+        assert_eq!(played, [true, true, false, true, false]);
+        let play = channel(r#"{"when":{"nth":2}},{"when":{"every":3}}"#);
+        let played: Vec<bool> = (0..6).map(|_| acts(&play, "a", 0)).collect();
+        assert_eq!(played, [false, true, true, false, false, true]);
+    }
+
+    #[test]
+    fn a_pattern_fits_whole_addresses_only() {
+        for (pattern, text, expected) in [
+            ("*", "", true),
+            ("a@x", "A@X", true),
+            ("a@x", "aa@x", false),
+            ("*@x", "a@x.y", false),
+            ("+44*9*", "+447700900001", true),
+            ("a*b*c", "abbc", true),
+            ("", "a", false),
+        ] {
+            assert_eq!(fits(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn two_rules_choose_different_shares_of_the_asked_size() {
+        let references: Vec<String> = (0..10_000).map(|number| format!("r{number}")).collect();
+        let chosen = |salt| {
+            references
+                .iter()
+                .filter(|text| is_in_share(text, salt, 0.01))
+                .collect::<Vec<_>>()
+        };
+        assert!((70..130).contains(&chosen(0).len()), "{}", chosen(0).len());
+        assert_ne!(chosen(0), chosen(1));
+    }
 }

@@ -2,16 +2,16 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use bytes::Bytes;
 use tokio::net::TcpStream;
 
 use crate::backstage::Backstage;
+use crate::clock;
 use crate::log::Entry;
 use crate::play::{Ask, ChannelPlay, Point, Turn};
 use crate::scenario::{Action, Login, Stage};
+use crate::smtp_line::{Line, short};
 use crate::smtp_wire::{Command, MessageEnd, message_key};
 
 /// Largest message taken, in bytes, as announced by SIZE.
@@ -27,10 +27,8 @@ pub(crate) async fn serve(stream: TcpStream, backstage: Arc<Backstage>) -> io::R
     stream.set_nodelay(true)?;
     let play = backstage.play().channel("");
     let mut session = Session {
-        stream,
+        line: Line::new(stream),
         backstage,
-        input: BytesMut::with_capacity(64 * 1024),
-        output: Vec::with_capacity(4 * 1024),
         channel: String::new(),
         play,
         signed_in: false,
@@ -41,10 +39,8 @@ pub(crate) async fn serve(stream: TcpStream, backstage: Arc<Backstage>) -> io::R
 }
 
 struct Session {
-    stream: TcpStream,
+    line: Line,
     backstage: Arc<Backstage>,
-    input: BytesMut,
-    output: Vec<u8>,
     channel: String,
     play: Arc<ChannelPlay>,
     signed_in: bool,
@@ -97,32 +93,32 @@ impl Session {
         while flow == Flow::On {
             match self.step().await? {
                 Some(next) => flow = next,
-                None => {
-                    self.flush().await?;
-                    if self.stream.read_buf(&mut self.input).await? == 0 {
-                        return Ok(());
-                    }
-                }
+                None if self.line.hear().await? => {}
+                None => return Ok(()),
             }
         }
-        self.flush().await
+        self.line.flush().await
     }
 
     async fn greet(&mut self) -> io::Result<Flow> {
-        let turn = self.backstage.play().at_connect().map(|(channel, turn)| {
-            channel.clone_into(&mut self.channel);
-            turn
-        });
+        let turn = self
+            .backstage
+            .play()
+            .at_connect(clock::boottime_us())
+            .map(|(channel, turn)| {
+                channel.clone_into(&mut self.channel);
+                turn
+            });
         Ok(self.answer(turn, "220 sandbox ESMTP", "").await?.flow())
     }
 
     /// Plays one command or message from the buffer; `None` when the buffer holds none that is whole.
     async fn step(&mut self) -> io::Result<Option<Flow>> {
         if let Mode::Message { end, oversized } = &mut self.mode {
-            let Some(message) = end.take(&mut self.input) else {
-                if self.input.len() > MAX_MESSAGE {
+            let Some(message) = end.take(&mut self.line.input) else {
+                if self.line.input.len() > MAX_MESSAGE {
                     *oversized = true;
-                    end.discard(&mut self.input);
+                    end.discard(&mut self.line.input);
                 }
                 return Ok(None);
             };
@@ -130,16 +126,16 @@ impl Session {
             self.mode = Mode::Commands;
             return self.take_message(message, oversized).await.map(Some);
         }
-        let Some(length) = self.input.iter().position(|&byte| byte == b'\n') else {
-            if self.input.len() <= MAX_LINE {
+        let Some(length) = self.line.input.iter().position(|&byte| byte == b'\n') else {
+            if self.line.input.len() <= MAX_LINE {
                 return Ok(None);
             }
-            self.say("500 5.5.2 Line too long");
+            self.line.say("500 5.5.2 Line too long");
             return Ok(Some(Flow::Close));
         };
-        let line = self.input.split_to(length + 1);
+        let line = self.line.input.split_to(length + 1);
         let Ok(line) = std::str::from_utf8(&line) else {
-            self.say("500 5.5.2 Not text");
+            self.line.say("500 5.5.2 Not text");
             return Ok(Some(Flow::On));
         };
         if matches!(self.mode, Mode::Signing) {
@@ -156,7 +152,7 @@ impl Session {
             Command::Helo(name) => self.hello(name, false),
             Command::AuthPlain(None) => {
                 self.mode = Mode::Signing;
-                self.say("334 ");
+                self.line.say("334 ");
             }
             Command::AuthPlain(Some(response)) => self.sign_in(response),
             Command::Mail { size, .. } => return self.mail(size).await,
@@ -164,15 +160,15 @@ impl Session {
             Command::Data => return self.data().await,
             Command::Rset => {
                 self.envelope = None;
-                self.say("250 2.0.0 Ok");
+                self.line.say("250 2.0.0 Ok");
             }
-            Command::Noop => self.say("250 2.0.0 Ok"),
+            Command::Noop => self.line.say("250 2.0.0 Ok"),
             Command::Quit => {
-                self.say("221 2.0.0 Bye");
+                self.line.say("221 2.0.0 Bye");
                 return Ok(Flow::Close);
             }
-            Command::Malformed => self.say("501 5.5.4 Syntax error in arguments"),
-            Command::Unknown => self.say("500 5.5.1 Command not recognised"),
+            Command::Malformed => self.line.say("501 5.5.4 Syntax error in arguments"),
+            Command::Unknown => self.line.say("500 5.5.1 Command not recognised"),
         }
         Ok(Flow::On)
     }
@@ -182,16 +178,16 @@ impl Session {
         self.play = self.backstage.play().channel(name);
         self.envelope = None;
         if !extended {
-            return self.say("250 sandbox");
+            return self.line.say("250 sandbox");
         }
-        self.say("250-sandbox");
-        self.say("250-PIPELINING");
-        self.say("250-8BITMIME");
-        self.say(&format!("250-SIZE {MAX_MESSAGE}"));
+        self.line.say("250-sandbox");
+        self.line.say("250-PIPELINING");
+        self.line.say("250-8BITMIME");
+        self.line.say(&format!("250-SIZE {MAX_MESSAGE}"));
         if self.play.script.smtp_login.is_some() {
-            self.say("250-AUTH PLAIN");
+            self.line.say("250-AUTH PLAIN");
         }
-        self.say("250 ENHANCEDSTATUSCODES");
+        self.line.say("250 ENHANCEDSTATUSCODES");
     }
 
     fn sign_in(&mut self, response: &str) {
@@ -202,7 +198,7 @@ impl Session {
             .as_ref()
             .map(|login| proves(response, login));
         self.signed_in = accepted == Some(true);
-        self.say(match accepted {
+        self.line.say(match accepted {
             Some(true) => "235 2.7.0 Authentication succeeded",
             Some(false) => "535 5.7.8 Authentication credentials invalid",
             None => "503 5.5.1 AUTH is not offered",
@@ -219,7 +215,7 @@ impl Session {
         if size.is_some_and(|size| size > MAX_MESSAGE) {
             return self.refuse(TOO_BIG, "");
         }
-        let number = self.play.begin();
+        let number = self.play.begin(clock::boottime_us());
         let turn = self.decide(Stage::Mail, number, "", "");
         let answered = self.answer(turn, "250 2.1.0 Ok", "").await?;
         if answered == Answered::AsUsual {
@@ -248,7 +244,7 @@ impl Session {
 
     async fn data(&mut self) -> io::Result<Flow> {
         let Some((number, to)) = self.envelope.as_ref().and_then(Envelope::first) else {
-            self.say("503 5.5.1 No valid recipients");
+            self.line.say("503 5.5.1 No valid recipients");
             return Ok(Flow::On);
         };
         let turn = self.decide(Stage::Data, number, &to, "");
@@ -301,7 +297,7 @@ impl Session {
         if taken {
             self.backstage.log.keep(&self.channel, message.clone());
         }
-        self.pause(turn.latency_ms).await?;
+        self.line.pause(turn.latency_ms).await?;
         Ok(self
             .speak(verdict, &format!("250 2.0.0 Ok: queued as {id}"))
             .await?
@@ -314,13 +310,14 @@ impl Session {
             number,
             to,
             key,
+            at_us: clock::boottime_us(),
         })
     }
 
     /// Answers a point before the final dot, where only refusals and cuts are worth a line in the log.
     async fn answer(&mut self, turn: Option<Turn>, usual: &str, to: &str) -> io::Result<Answered> {
         let Some(turn) = turn else {
-            self.say(usual);
+            self.line.say(usual);
             return Ok(Answered::AsUsual);
         };
         let verdict = Verdict::of(turn.action);
@@ -329,16 +326,16 @@ impl Session {
             Verdict::Refuse(reply) => self.log_refusal(reply, to)?,
             Verdict::Drop { .. } => self.log_refusal("dropped", to)?,
         }
-        self.pause(turn.latency_ms).await?;
+        self.line.pause(turn.latency_ms).await?;
         self.speak(verdict, usual).await
     }
 
     async fn speak(&mut self, verdict: Verdict, usual: &str) -> io::Result<Answered> {
         match verdict {
-            Verdict::Usual => self.say(usual),
-            Verdict::Drip(ms_per_byte) => self.drip(usual, ms_per_byte).await?,
+            Verdict::Usual => self.line.say(usual),
+            Verdict::Drip(ms_per_byte) => self.line.drip(usual, ms_per_byte).await?,
             Verdict::Refuse(reply) => {
-                self.say(&reply);
+                self.line.say(&reply);
                 return Ok(if reply.starts_with("421") {
                     Answered::Cut
                 } else {
@@ -353,7 +350,7 @@ impl Session {
     /// A refusal that is in no script.
     fn refuse(&mut self, reply: &str, to: &str) -> io::Result<Flow> {
         self.log_refusal(reply, to)?;
-        self.say(reply);
+        self.line.say(reply);
         Ok(Flow::On)
     }
 
@@ -369,51 +366,6 @@ impl Session {
             provider_id: None,
             bytes: 0,
         })
-    }
-
-    /// Puts a reply into the output; a line feed in it makes a multi-line reply.
-    fn say(&mut self, reply: &str) {
-        let code = reply.get(..3).unwrap_or("");
-        let mut lines = reply.split('\n').enumerate().peekable();
-        while let Some((index, line)) = lines.next() {
-            if index > 0 {
-                self.output.extend_from_slice(code.as_bytes());
-                self.output
-                    .push(if lines.peek().is_some() { b'-' } else { b' ' });
-                self.output.extend_from_slice(line.as_bytes());
-            } else if lines.peek().is_some() {
-                self.output
-                    .extend_from_slice(line.replacen(' ', "-", 1).as_bytes());
-            } else {
-                self.output.extend_from_slice(line.as_bytes());
-            }
-            self.output.extend_from_slice(b"\r\n");
-        }
-    }
-
-    async fn drip(&mut self, reply: &str, ms_per_byte: u64) -> io::Result<()> {
-        self.flush().await?;
-        self.say(reply);
-        for byte in std::mem::take(&mut self.output) {
-            self.stream.write_all(&[byte]).await?;
-            tokio::time::sleep(Duration::from_millis(ms_per_byte)).await;
-        }
-        Ok(())
-    }
-
-    /// Waits, with the replies to earlier commands sent first.
-    async fn pause(&mut self, latency_ms: u64) -> io::Result<()> {
-        if latency_ms > 0 {
-            self.flush().await?;
-            tokio::time::sleep(Duration::from_millis(latency_ms)).await;
-        }
-        Ok(())
-    }
-
-    async fn flush(&mut self) -> io::Result<()> {
-        self.stream.write_all(&self.output).await?;
-        self.output.clear();
-        Ok(())
     }
 }
 
@@ -445,18 +397,6 @@ impl Answered {
             Self::Cut => Flow::Close,
         }
     }
-}
-
-/// What the log says of a reply: the code, and the enhanced code if there is one.
-fn short(reply: &str) -> &str {
-    let mut words = reply.splitn(3, ' ');
-    let code = words.next().unwrap_or("");
-    let enhanced = words
-        .next()
-        .filter(|word| word.split('.').count() == 3 && word.starts_with(['2', '4', '5']));
-    reply
-        .get(..enhanced.map_or(code.len(), |word| code.len() + 1 + word.len()))
-        .unwrap_or(code)
 }
 
 /// Checks the response of AUTH PLAIN (RFC 4616): base64 of an unused name, the user and the password.

@@ -1,0 +1,16 @@
+//! The sandbox from outside: raw sockets against its servers, and its log read back.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by failing"
+)]
+
+mod callbacks;
+mod demo;
+mod log;
+mod partners;
+mod sms;
+mod smtp;
+mod smtp_faults;
+mod social;
+mod support;
