@@ -1,0 +1,254 @@
+//! Starts and stops the loops, and holds what is alive: each channel with its gate, health and meters.
+
+use crate::desk::Desk;
+use crate::gate::Gate;
+use crate::health::Health;
+use crate::meter::Meter;
+use crate::recorder::{self, Pending};
+use crate::sender::Sender;
+use crate::settings::ConfiguredChannel;
+use crate::worker::Worker;
+use crate::{feeder, planner};
+use oyez_domain::channel::ChannelName;
+use oyez_domain::id::BroadcastId;
+use oyez_domain::ledger::Window;
+use oyez_domain::{Clock, LedgerResult};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// One channel as it runs.
+pub struct Live {
+    /// Its name, settings and adapter.
+    pub channel: ConfiguredChannel,
+    /// What a person halted.
+    pub gate: Gate,
+    /// Its pauses.
+    pub health: Health,
+    /// The longest a shutdown waits for its requests in flight.
+    pub shutdown: Duration,
+    meters: Mutex<HashMap<BroadcastId, Arc<Meter>>>,
+    handed: mpsc::UnboundedSender<Window>,
+    pub(crate) bell: Arc<Notify>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Live {
+    /// The limit in force, in messages a second.
+    pub fn rate_per_second(&self) -> Option<f64> {
+        self.channel.settings.pace.rate_per_second
+    }
+
+    /// Outcomes a second of one broadcast at the moment.
+    pub fn per_second(&self, broadcast: BroadcastId) -> Option<f64> {
+        let meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
+        meters
+            .get(&broadcast)
+            .and_then(|meter| meter.per_second(self.clock.now()))
+    }
+
+    /// Outcomes a second of one broadcast, from its first to its last.
+    pub fn overall_per_second(&self, broadcast: BroadcastId) -> Option<f64> {
+        let meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
+        meters.get(&broadcast).and_then(|meter| meter.overall())
+    }
+
+    /// One outcome of a broadcast is durable: it is counted, and the feeder looks for what is due next.
+    pub(crate) fn recorded(&self, broadcast: BroadcastId) {
+        let meter = {
+            let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(meters.entry(broadcast).or_default())
+        };
+        meter.count(self.clock.now(), 1);
+        self.bell.notify_one();
+    }
+}
+
+/// The channels that run, by name.
+#[derive(Clone)]
+pub struct Lives {
+    by_name: Arc<BTreeMap<ChannelName, Arc<Live>>>,
+    planner: Arc<Notify>,
+}
+
+impl Lives {
+    /// The names in alphabetical order.
+    pub fn names(&self) -> impl Iterator<Item = &ChannelName> {
+        self.by_name.keys()
+    }
+
+    /// One channel.
+    pub fn get(&self, name: &ChannelName) -> Option<&Live> {
+        self.by_name.get(name).map(AsRef::as_ref)
+    }
+
+    /// Every channel.
+    pub fn all(&self) -> impl Iterator<Item = &Live> {
+        self.by_name.values().map(AsRef::as_ref)
+    }
+
+    /// Hands a release's first window to its worker, or wakes the worker to look for itself.
+    pub fn hand(&self, channel: &ChannelName, window: Option<Window>) {
+        match (window, self.by_name.get(channel)) {
+            (Some(window), Some(live)) => {
+                // A worker that has ended leaves the window armed; the next start finds it.
+                drop(live.handed.send(window));
+            }
+            (None, Some(live)) => live.bell.notify_one(),
+            (_, None) => {}
+        }
+    }
+
+    /// Wakes every worker, now or when it next waits. A bell is for speed only: all work is found in the ledger.
+    pub fn ring_all(&self) {
+        self.all().for_each(|live| live.bell.notify_one());
+    }
+
+    /// Wakes the planner.
+    pub fn ring_planner(&self) {
+        self.planner.notify_one();
+    }
+
+    pub(crate) async fn planner_rung(&self) {
+        self.planner.notified().await;
+    }
+
+    /// Shuts or opens the gate of one broadcast.
+    pub fn set_gate(&self, channel: &ChannelName, broadcast: BroadcastId, shut: bool) {
+        if let Some(live) = self.by_name.get(channel) {
+            live.gate.set_broadcast(broadcast, shut);
+        }
+    }
+}
+
+/// The mailboxes of the workers, made with [`Lives`] and given to [`Engine::start`].
+pub struct Mailboxes(Vec<(Arc<Live>, mpsc::UnboundedReceiver<Window>)>);
+
+/// Prepares the channels, so that a desk can be made before the engine starts.
+pub fn lives(
+    channels: Vec<ConfiguredChannel>,
+    clock: &Arc<dyn Clock>,
+    shutdown: Duration,
+) -> (Lives, Mailboxes) {
+    let mut by_name = BTreeMap::new();
+    let mut mailboxes = Vec::new();
+    for channel in channels {
+        let (handed, mailbox) = mpsc::unbounded_channel();
+        let live = Arc::new(Live {
+            gate: Gate::default(),
+            health: Health::default(),
+            shutdown,
+            meters: Mutex::default(),
+            bell: Arc::default(),
+            handed,
+            clock: Arc::clone(clock),
+            channel,
+        });
+        by_name.insert(live.channel.name.clone(), Arc::clone(&live));
+        mailboxes.push((live, mailbox));
+    }
+    (
+        Lives {
+            by_name: Arc::new(by_name),
+            planner: Arc::default(),
+        },
+        Mailboxes(mailboxes),
+    )
+}
+
+/// The running engine.
+pub struct Engine {
+    end: CancellationToken,
+    fatal: CancellationToken,
+    workers: TaskTracker,
+    recorder: TaskTracker,
+    desk: Desk,
+}
+
+impl Engine {
+    /// Starts a worker for each channel, the planner and the recorder.
+    pub async fn start(desk: &Desk, mailboxes: Mailboxes) -> LedgerResult<Self> {
+        let (end, fatal) = (CancellationToken::new(), CancellationToken::new());
+        let (workers, recorder) = (TaskTracker::new(), TaskTracker::new());
+        for (name, _) in desk.ledger.holds().await? {
+            let held = desk
+                .lives
+                .all()
+                .filter(|live| name.as_ref().is_none_or(|name| *name == live.channel.name));
+            held.for_each(|live| live.gate.set_channel(true));
+        }
+        let (inlet, outlet) = mpsc::unbounded_channel::<Pending>();
+        recorder.spawn(recorder::run(
+            Arc::clone(&desk.ledger),
+            Arc::clone(&desk.clock),
+            desk.settings.clone(),
+            outlet,
+            fatal.clone(),
+        ));
+        workers.spawn(planner::run(
+            Arc::clone(&desk.ledger),
+            Arc::clone(&desk.clock),
+            desk.lives.clone(),
+            end.clone(),
+        ));
+        for (live, handed) in mailboxes.0 {
+            let sender = Arc::new(Sender {
+                live: Arc::clone(&live),
+                clock: Arc::clone(&desk.clock),
+                random: Arc::clone(&desk.random),
+                key: desk.reference_key.clone(),
+                inlet: inlet.clone(),
+                events: desk.events.clone(),
+                told: Mutex::default(),
+            });
+            let (feed, fed) = mpsc::channel(1);
+            let (ledger, clock) = (Arc::clone(&desk.ledger), Arc::clone(&desk.clock));
+            workers.spawn(feeder::run(
+                Arc::clone(&live),
+                ledger,
+                clock,
+                feed,
+                end.clone(),
+            ));
+            let worker = Worker {
+                live,
+                ledger: Arc::clone(&desk.ledger),
+                clock: Arc::clone(&desk.clock),
+                organisation: Arc::clone(&desk.organisation),
+                sender,
+                end: end.clone(),
+            };
+            workers.spawn(worker.run(handed, fed));
+        }
+        Ok(Self {
+            end,
+            fatal,
+            workers,
+            recorder,
+            desk: desk.clone(),
+        })
+    }
+
+    /// Returns when outcomes can no longer be recorded: the program must end (exit 74) and start anew.
+    pub async fn failed(&self) {
+        self.fatal.cancelled().await;
+    }
+
+    /// Arms nothing more, lets what is in flight end, records it, and marks this end as one on purpose.
+    pub async fn shut_down(self) {
+        self.end.cancel();
+        self.workers.close();
+        self.workers.wait().await;
+        self.recorder.close();
+        self.recorder.wait().await;
+        if self.fatal.is_cancelled() {
+            return;
+        }
+        if let Err(error) = self.desk.ledger.end_cleanly(self.desk.clock.wall()).await {
+            tracing::error!(%error, "the end could not be marked as one on purpose");
+        }
+    }
+}
