@@ -7,7 +7,7 @@ use aws_lc_rs::hmac;
 use data_encoding::BASE64;
 use hyper::HeaderMap;
 
-use crate::http::{Outcome, Request};
+use crate::exchange::{Outcome, Request};
 use crate::play::ChannelPlay;
 use crate::scenario::Secret;
 

@@ -1,123 +1,89 @@
 //! The HTTP providers' front: finds channel and provider from the path, plays the script, logs, answers.
 
-use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Either, Full, Limited};
-use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper::{HeaderMap, Method, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::{Method, Response};
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio::time::{Interval, interval};
 
 use crate::backstage::Backstage;
 use crate::clock;
+use crate::exchange::{Answer, Cut, Outcome, Request};
 use crate::log::Entry;
-use crate::play::{Ask, ChannelPlay, Point};
-use crate::receipts::{self, Callback, Taken};
+use crate::play::{Ask, ChannelPlay, Point, Turn};
 use crate::scenario::Action;
-use crate::{hook, mastodon, sms};
+use crate::{hook, mastodon, receipts, sms};
 
-/// Largest request body read, in bytes.
-const MAX_BODY: usize = 1024 * 1024;
-
-/// Serves one connection until the client leaves or the script cuts it.
+/// Serves one connection until the client leaves or the script cuts it. An idle connection stays open: a close of
+/// ours that crosses a request on the wire would be a fault that no script asked for.
 pub(crate) async fn serve(stream: TcpStream, backstage: Arc<Backstage>) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let service = service_fn(move |request| answer(Arc::clone(&backstage), request));
     let mut server = hyper::server::conn::http1::Builder::new();
-    server.timer(TokioTimer::new()).pipeline_flush(true);
-    server
-        .serve_connection(TokioIo::new(stream), service)
-        .await
-        .map_err(std::io::Error::other)
+    server.pipeline_flush(true);
+    let connection = server.serve_connection(TokioIo::new(stream), service);
+    connection.await.map_err(std::io::Error::other)
 }
 
-/// A whole request.
-pub(crate) struct Request {
-    pub(crate) method: Method,
-    pub(crate) channel: String,
-    /// Path after the channel, without a slash at either end.
-    pub(crate) path: String,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
+async fn answer(
+    backstage: Arc<Backstage>,
+    request: hyper::Request<Incoming>,
+) -> Result<Response<Answer>, Cut> {
+    let request = Request::read(request).await?;
+    let place = Place::of(&request);
+    let (to, key) = place.to_and_key(&request);
+    let play = backstage.play().channel(&request.channel);
+    let turn = turn(&play, &request, &to, &key);
+    let outcome = place.scripted(turn.action.as_ref(), || {
+        place.usual(&request, &play, &backstage)
+    });
+    let dropped = matches!(
+        turn.action,
+        Some(Action::DropBeforeEffect | Action::DropAfterEffect)
+    );
+    let status = outcome.status.to_string();
+    let entry = Entry {
+        channel: &request.channel,
+        to: &to,
+        key: &key,
+        reply: if dropped { "dropped" } else { &status },
+        effect: outcome.effect,
+        provider_id: outcome.provider_id.as_deref(),
+        bytes: request.body.len(),
+    };
+    backstage.log.append(entry).map_err(|_| Cut)?;
+    if outcome.effect {
+        backstage.log.keep(&request.channel, request.body.clone());
+    }
+    if let Some((callback, taken)) = &outcome.receipt {
+        receipts::dispatch(&backstage, &play, callback, taken);
+    }
+    if turn.latency_ms > 0 {
+        tokio::time::sleep(Duration::from_millis(turn.latency_ms)).await;
+    }
+    if dropped {
+        return Err(Cut);
+    }
+    outcome.into_response(turn.action.as_ref())
 }
 
-/// What a provider makes of a request.
-#[derive(Default)]
-pub(crate) struct Outcome {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: String,
-    pub(crate) effect: bool,
-    pub(crate) provider_id: Option<String>,
-    pub(crate) receipt: Option<(Callback, Taken)>,
-}
-
-impl Outcome {
-    pub(crate) fn taken(status: u16, body: String, id: &str) -> Self {
-        Self {
-            status,
-            body,
-            effect: true,
-            provider_id: Some(id.to_owned()),
-            ..Self::default()
-        }
+/// The script's turn. Only what could have an effect is played with; reading is answered as usual.
+fn turn(play: &ChannelPlay, request: &Request, to: &str, key: &str) -> Turn {
+    if request.method != Method::POST {
+        return Turn::default();
     }
-
-    pub(crate) fn refused(status: u16, body: String) -> Self {
-        Self {
-            status,
-            body,
-            ..Self::default()
-        }
-    }
-
-    pub(crate) fn with_header(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.headers.push((name.to_owned(), value.into()));
-        self
-    }
-}
-
-impl Request {
-    async fn read(request: hyper::Request<Incoming>) -> Result<Self, Cut> {
-        let (head, body) = request.into_parts();
-        let body = Limited::new(body, MAX_BODY)
-            .collect()
-            .await
-            .map_err(|_| Cut)?
-            .to_bytes();
-        let path = head.uri.path().trim_matches('/');
-        let (channel, path) = path.split_once('/').unwrap_or((path, ""));
-        let (channel, path) = (channel.to_owned(), path.to_owned());
-        Ok(Self {
-            method: head.method,
-            channel,
-            path,
-            headers: head.headers,
-            body,
-        })
-    }
-
-    /// A header's text; empty when absent or not text.
-    pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or("")
-    }
-
-    pub(crate) fn bearer(&self) -> Option<&str> {
-        self.header("authorization")
-            .strip_prefix("Bearer ")
-            .filter(|token| !token.is_empty())
-    }
+    let at_us = clock::boottime_us();
+    let ask = Ask {
+        point: Point::Http,
+        number: play.begin(at_us),
+        to,
+        key,
+        at_us,
+    };
+    play.decide(ask).unwrap_or_default()
 }
 
 /// Which provider a path belongs to.
@@ -231,142 +197,3 @@ impl<'a> Place<'a> {
         }
     }
 }
-
-async fn answer(
-    backstage: Arc<Backstage>,
-    request: hyper::Request<Incoming>,
-) -> Result<Response<Answer>, Cut> {
-    let request = Request::read(request).await?;
-    let place = Place::of(&request);
-    let (to, key) = place.to_and_key(&request);
-    let play = backstage.play().channel(&request.channel);
-    let at_us = clock::boottime_us();
-    // Only what could have an effect is played with; reading is always answered as usual.
-    let turn = if request.method == Method::POST {
-        let number = play.begin(at_us);
-        play.decide(Ask {
-            point: Point::Http,
-            number,
-            to: &to,
-            key: &key,
-            at_us,
-        })
-        .unwrap_or_default()
-    } else {
-        crate::play::Turn::default()
-    };
-    let outcome = place.scripted(turn.action.as_ref(), || {
-        place.usual(&request, &play, &backstage)
-    });
-    let dropped = matches!(
-        turn.action,
-        Some(Action::DropBeforeEffect | Action::DropAfterEffect)
-    );
-    let reply = if dropped {
-        "dropped".to_owned()
-    } else {
-        outcome.status.to_string()
-    };
-    let entry = Entry {
-        channel: &request.channel,
-        to: &to,
-        key: &key,
-        reply: &reply,
-        effect: outcome.effect,
-        provider_id: outcome.provider_id.as_deref(),
-        bytes: request.body.len(),
-    };
-    backstage.log.append(entry).map_err(|_| Cut)?;
-    if outcome.effect {
-        backstage.log.keep(&request.channel, request.body.clone());
-    }
-    if let Some((callback, taken)) = outcome.receipt.as_ref().filter(|_| outcome.effect) {
-        receipts::dispatch(&backstage, &play, callback, taken);
-    }
-    if turn.latency_ms > 0 {
-        tokio::time::sleep(Duration::from_millis(turn.latency_ms)).await;
-    }
-    if dropped {
-        return Err(Cut);
-    }
-    outcome.into_response(turn.action.as_ref())
-}
-
-type Answer = Either<Full<Bytes>, Drip>;
-
-impl Outcome {
-    fn into_response(self, action: Option<&Action>) -> Result<Response<Answer>, Cut> {
-        let bytes = Bytes::from(self.body);
-        let json = matches!(bytes.first(), Some(b'{' | b'['));
-        let body = if let Some(Action::SlowDrip { ms_per_byte }) = action {
-            Either::Right(Drip::new(bytes, *ms_per_byte))
-        } else {
-            Either::Left(Full::new(bytes))
-        };
-        let mut response = Response::new(body);
-        *response.status_mut() = StatusCode::from_u16(self.status).map_err(|_| Cut)?;
-        let kind = if json {
-            "application/json; charset=utf-8"
-        } else {
-            "text/plain; charset=utf-8"
-        };
-        response
-            .headers_mut()
-            .insert("content-type", HeaderValue::from_static(kind));
-        for (name, value) in self.headers {
-            let name = HeaderName::try_from(name).map_err(|_| Cut)?;
-            response
-                .headers_mut()
-                .insert(name, HeaderValue::try_from(value).map_err(|_| Cut)?);
-        }
-        Ok(response)
-    }
-}
-
-/// A body sent byte by byte.
-struct Drip {
-    rest: Bytes,
-    pace: Interval,
-}
-
-impl Drip {
-    fn new(rest: Bytes, ms_per_byte: u64) -> Self {
-        Self {
-            rest,
-            pace: interval(Duration::from_millis(ms_per_byte.max(1))),
-        }
-    }
-}
-
-impl Body for Drip {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        if self.rest.is_empty() {
-            return Poll::Ready(None);
-        }
-        self.pace
-            .poll_tick(context)
-            .map(|_| Some(Ok(Frame::data(self.rest.split_to(1)))))
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(u64::try_from(self.rest.len()).unwrap_or(u64::MAX))
-    }
-}
-
-/// Ends the connection without an answer: hyper hangs up when a service fails.
-#[derive(Debug)]
-struct Cut;
-
-impl fmt::Display for Cut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the script cut the connection")
-    }
-}
-
-impl std::error::Error for Cut {}

@@ -7,11 +7,13 @@
 mod backstage;
 mod clock;
 mod demo;
+mod exchange;
 mod expected;
 mod hook;
 mod http;
 mod log;
 mod mastodon;
+mod matching;
 mod play;
 mod receipts;
 mod scenario;
@@ -37,7 +39,7 @@ use crate::log::Log;
 pub use crate::demo::DemoScript;
 pub use crate::expected::{Ending, Expected};
 pub use crate::log::{Counts, LogRecord, read_log};
-pub use crate::play::resident_number;
+pub use crate::matching::resident_number;
 pub use crate::scenario::{
     Action, ChannelScript, Login, Number, ReceiptOutcome, ReceiptRule, Rule, Scenario,
     ScenarioError, Secret, Since, Stage, When,

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::http::{Outcome, Request};
+use crate::exchange::{Outcome, Request};
 use crate::play::ChannelPlay;
 
 const MAX_CHARACTERS: usize = 500;

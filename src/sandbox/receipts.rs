@@ -14,7 +14,8 @@ use tokio::sync::Semaphore;
 use url::{Host, Url};
 
 use crate::backstage::Backstage;
-use crate::play::{ChannelPlay, is_in_share};
+use crate::matching::is_in_share;
+use crate::play::ChannelPlay;
 use crate::scenario::{ReceiptOutcome, ReceiptRule, Secret};
 
 /// Receipts under way at the same time.

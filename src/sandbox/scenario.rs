@@ -5,7 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The script of a sandbox. The default plays every provider as its documentation says, without faults.
+/// The script of a sandbox. The default plays every provider as its documentation says, without faults;
+/// `example.json` beside this file has every fault once.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Scenario {
@@ -58,7 +59,7 @@ pub struct When {
     pub to: Option<String>,
     /// The number an address ends in, see [`crate::resident_number`].
     pub number: Option<Number>,
-    /// The nth request of the channel, from 1.
+    /// The nth request of the channel, from 1; at `connect` the nth connection of the relay.
     pub nth: Option<u64>,
     /// Every so many requests of the channel.
     pub every: Option<u64>,

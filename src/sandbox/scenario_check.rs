@@ -201,4 +201,10 @@ mod tests {
             assert!(error.contains(expected), "{text}: {error}");
         }
     }
+
+    #[test]
+    fn the_example_with_every_fault_is_a_scenario() {
+        let scenario = Scenario::from_json(include_str!("example.json")).unwrap();
+        assert_eq!(scenario.channels.len(), 4);
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::http::{Outcome, Request};
+use crate::exchange::{Outcome, Request};
 use crate::play::ChannelPlay;
 use crate::receipts::{Callback, Taken};
 
