@@ -1,1 +1,23 @@
-//! Skeleton.
+//! The ways out: one adapter a file, one classifier, one outbound guard, one builder of HTTP clients.
+//!
+//! Every adapter has five parts in this order: its `Settings`, its capabilities, `render` (pure), `send`, and
+//! `read_receipts`. [`registry`] is the front door and the only place that knows them all.
+
+mod classify;
+mod file;
+mod guard;
+mod http;
+mod letter;
+mod mastodon;
+pub mod registry;
+mod secret;
+mod sms_http;
+mod smtp;
+mod webhook;
+
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod fixture;
+
+pub use registry::{KINDS, Surroundings, Via, build};

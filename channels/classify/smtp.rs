@@ -1,0 +1,380 @@
+//! SMTP replies by stage (RFC 5321 §4.2, §4.5.3) with enhanced codes (RFC 3463), and when an address is suppressed.
+
+use crate::classify::retry_after;
+use oyez_domain::outcome::{Outcome, Reason, Scope};
+use oyez_domain::time::Wall;
+
+/// Where in the conversation a reply was given or missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Connection and greeting.
+    Connect,
+    /// EHLO.
+    Ehlo,
+    /// STARTTLS and the handshake.
+    Tls,
+    /// AUTH.
+    Auth,
+    /// MAIL FROM.
+    Mail,
+    /// RCPT TO.
+    Rcpt,
+    /// DATA.
+    Data,
+    /// While the message is written, its final dot not yet out.
+    Body,
+    /// After the final dot.
+    Dot,
+}
+
+/// What went wrong with a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Broken {
+    /// The name did not resolve.
+    Dns,
+    /// No connection, or it ended.
+    Closed,
+    /// No answer in time.
+    Timeout,
+    /// The secure connection failed.
+    Tls,
+    /// The answer is no SMTP.
+    Protocol,
+}
+
+/// An enhanced status code, `class.subject.detail`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Enhanced(pub(crate) u8, pub(crate) u16, pub(crate) u16);
+
+impl Enhanced {
+    /// Reads the first word of a reply's text. One whose class contradicts the basic code is left out.
+    pub(crate) fn read(code: u16, text: &str) -> Option<Self> {
+        let word = text.split_ascii_whitespace().next()?;
+        let mut parts = word.split('.');
+        let mut number = || {
+            let part = parts.next()?;
+            let digits = (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+            digits.then(|| part.parse::<u16>().ok()).flatten()
+        };
+        let (class, subject, detail) = (number()?, number()?, number()?);
+        let class = u8::try_from(class).ok()?;
+        (parts.next().is_none() && u16::from(class) == code / 100)
+            .then_some(Self(class, subject, detail))
+    }
+
+    /// Codes that say the address itself is dead; everything else may be about us, the text or the day.
+    fn suppresses(self) -> bool {
+        matches!(self, Self(5, 1, 1 | 2 | 3 | 6 | 10) | Self(5, 2, 1))
+    }
+}
+
+/// The outcome of a reply that is not the one hoped for at this stage.
+pub(crate) fn refusal(stage: Stage, code: u16, enhanced: Option<Enhanced>, now: Wall) -> Outcome {
+    let scope = Scope::Channel;
+    let down = |reason| Outcome::ChannelDown { reason, scope };
+    let refused = |reason| Outcome::ChannelRefused { reason, scope };
+    match (stage, code) {
+        (_, 421) => down(Reason::ProviderDown),
+        (_, 0..=399 | 600..) => broken(stage, Broken::Protocol),
+        (Stage::Tls, 400..=599) => down(Reason::Tls),
+        (Stage::Connect | Stage::Ehlo | Stage::Auth, 400..=499) => down(Reason::ProviderDown),
+        (Stage::Connect | Stage::Ehlo, 554) => refused(Reason::Blocked),
+        (Stage::Connect | Stage::Ehlo, 500..=599) => refused(Reason::Misconfigured),
+        (Stage::Auth, 500..=599) => refused(Reason::AuthFailed),
+        (Stage::Mail, 400..=499) => match enhanced {
+            Some(Enhanced(4, 7, _)) => Outcome::Throttled {
+                until: now.plus(retry_after::DEFAULT),
+                scope,
+            },
+            Some(_) | None => down(Reason::ProviderDown),
+        },
+        (Stage::Mail, 500..=599) => sender_refused(code, enhanced),
+        (Stage::Rcpt | Stage::Data | Stage::Body | Stage::Dot, 400..=499) => match enhanced {
+            Some(Enhanced(4, 2, 2)) => deferred(Reason::InboxFull),
+            Some(_) | None => deferred(Reason::TryLater),
+        },
+        (Stage::Rcpt, 500..=599) => recipient_refused(code, enhanced),
+        (Stage::Data | Stage::Body | Stage::Dot, 500..=599) => message_refused(code, enhanced),
+    }
+}
+
+/// The outcome of a connection that ended, fell silent or talked nonsense.
+pub(crate) fn broken(stage: Stage, broken: Broken) -> Outcome {
+    let reason = match broken {
+        Broken::Dns => Reason::Dns,
+        Broken::Closed => Reason::Connect,
+        Broken::Timeout => Reason::Timeout,
+        Broken::Tls => Reason::Tls,
+        Broken::Protocol => Reason::Protocol,
+    };
+    match stage {
+        // Without its final dot a message cannot have been taken.
+        Stage::Connect
+        | Stage::Ehlo
+        | Stage::Tls
+        | Stage::Auth
+        | Stage::Mail
+        | Stage::Rcpt
+        | Stage::Data
+        | Stage::Body => Outcome::ChannelDown {
+            reason,
+            scope: Scope::Channel,
+        },
+        Stage::Dot => Outcome::Unknown {
+            reason: match broken {
+                Broken::Closed => Reason::Uncertain,
+                Broken::Dns | Broken::Timeout | Broken::Tls | Broken::Protocol => reason,
+            },
+        },
+    }
+}
+
+fn deferred(reason: Reason) -> Outcome {
+    Outcome::Deferred { reason }
+}
+
+/// A refusal of MAIL is about us, never about the recipient.
+fn sender_refused(code: u16, enhanced: Option<Enhanced>) -> Outcome {
+    let reason = match (code, enhanced) {
+        (552, _) | (_, Some(Enhanced(5, 3, 4) | Enhanced(5, 2, 3))) => {
+            return Outcome::BadMessage {
+                reason: Reason::TooLong,
+            };
+        }
+        (530 | 535, _) | (_, Some(Enhanced(5, 7, 0 | 8 | 9))) => Reason::AuthFailed,
+        (_, Some(Enhanced(5, 7, _))) => Reason::Blocked,
+        (_, _) => Reason::Misconfigured,
+    };
+    Outcome::ChannelRefused {
+        reason,
+        scope: Scope::Channel,
+    }
+}
+
+fn recipient_refused(code: u16, enhanced: Option<Enhanced>) -> Outcome {
+    let suppress = enhanced.is_some_and(Enhanced::suppresses);
+    let rejected = |reason| Outcome::Rejected { reason, suppress };
+    match (code, enhanced) {
+        // RFC 5321 §4.5.3.1.10: 552 here means too many recipients or no room, and is temporary.
+        (552, Some(Enhanced(5, 2, 2))) => deferred(Reason::InboxFull),
+        (552, _) => deferred(Reason::TryLater),
+        (_, Some(Enhanced(5, 1, _) | Enhanced(5, 2, 1))) => rejected(Reason::AddressUnknown),
+        (_, Some(Enhanced(5, 2, 2))) => rejected(Reason::InboxFull),
+        (_, Some(Enhanced(5, 2, 3) | Enhanced(5, 3, 4))) => rejected(Reason::TooLong),
+        (_, Some(Enhanced(5, 5, _))) => Outcome::BadMessage {
+            reason: Reason::Protocol,
+        },
+        (_, Some(Enhanced(5, 6, _))) => Outcome::BadMessage {
+            reason: Reason::ContentRejected,
+        },
+        (530 | 535, _) => Outcome::ChannelRefused {
+            reason: Reason::AuthFailed,
+            scope: Scope::Channel,
+        },
+        (_, Some(Enhanced(5, 7, _))) | (554, None) => rejected(Reason::Blocked),
+        (_, Some(_)) => rejected(Reason::Undeliverable),
+        (501 | 550 | 551 | 553 | 556, None) => rejected(Reason::AddressUnknown),
+        (500 | 502..=504, None) => Outcome::BadMessage {
+            reason: Reason::Protocol,
+        },
+        (_, None) => rejected(Reason::Undeliverable),
+    }
+}
+
+fn message_refused(code: u16, enhanced: Option<Enhanced>) -> Outcome {
+    let bad = |reason| Outcome::BadMessage { reason };
+    let suppress = enhanced.is_some_and(Enhanced::suppresses);
+    let rejected = |reason| Outcome::Rejected { reason, suppress };
+    match (code, enhanced) {
+        (_, Some(Enhanced(5, 1, _) | Enhanced(5, 2, 1))) => rejected(Reason::AddressUnknown),
+        (_, Some(Enhanced(5, 2, 2))) => rejected(Reason::InboxFull),
+        (_, Some(Enhanced(5, 2, 3) | Enhanced(5, 3, 4))) | (552, None) => bad(Reason::TooLong),
+        (_, Some(Enhanced(5, 5, _))) | (500..=504, None) => bad(Reason::Protocol),
+        (530 | 535, _) => Outcome::ChannelRefused {
+            reason: Reason::AuthFailed,
+            scope: Scope::Channel,
+        },
+        (_, _) => bad(Reason::ContentRejected),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STAGES: [Stage; 9] = [
+        Stage::Connect,
+        Stage::Ehlo,
+        Stage::Tls,
+        Stage::Auth,
+        Stage::Mail,
+        Stage::Rcpt,
+        Stage::Data,
+        Stage::Body,
+        Stage::Dot,
+    ];
+
+    fn at(stage: Stage, reply: &str) -> String {
+        let (code, text) = reply.split_once(' ').unwrap_or((reply, ""));
+        let code = code.parse().unwrap();
+        let outcome = refusal(stage, code, Enhanced::read(code, text), Wall(0));
+        let suppress = matches!(outcome, Outcome::Rejected { suppress: true, .. });
+        format!(
+            "{} {}{}",
+            outcome.code().code(),
+            outcome.reason().unwrap().code(),
+            if suppress { " suppress" } else { "" }
+        )
+    }
+
+    const READINGS: [(Stage, &str, &str); 38] = [
+        (
+            Stage::Connect,
+            "554 no service here",
+            "channel_refused blocked",
+        ),
+        (Stage::Connect, "451 busy", "channel_down provider_down"),
+        (Stage::Ehlo, "502 what", "channel_refused misconfigured"),
+        (Stage::Tls, "454 4.7.0 not now", "channel_down tls"),
+        (Stage::Auth, "535 5.7.8 bad", "channel_refused auth_failed"),
+        (Stage::Auth, "534 5.7.9 x", "channel_refused auth_failed"),
+        (Stage::Auth, "454 4.7.0 x", "channel_down provider_down"),
+        (Stage::Mail, "451 4.7.0 slow down", "throttled rate_limited"),
+        (Stage::Mail, "452 4.3.1 disk", "channel_down provider_down"),
+        (Stage::Mail, "550 5.7.1 not you", "channel_refused blocked"),
+        (
+            Stage::Mail,
+            "553 5.1.8 sender",
+            "channel_refused misconfigured",
+        ),
+        (
+            Stage::Mail,
+            "530 5.7.0 log in",
+            "channel_refused auth_failed",
+        ),
+        (Stage::Mail, "552 5.3.4 size", "bad_message too_long"),
+        (Stage::Rcpt, "450 4.2.0 grey", "deferred try_later"),
+        (Stage::Rcpt, "451 4.7.1 grey", "deferred try_later"),
+        (Stage::Rcpt, "452 4.2.2 full", "deferred inbox_full"),
+        (Stage::Rcpt, "452 4.5.3 many", "deferred try_later"),
+        (Stage::Rcpt, "552 too many", "deferred try_later"),
+        (
+            Stage::Rcpt,
+            "550 5.1.1 who",
+            "rejected address_unknown suppress",
+        ),
+        (
+            Stage::Rcpt,
+            "550 5.2.1 off",
+            "rejected address_unknown suppress",
+        ),
+        (
+            Stage::Rcpt,
+            "556 5.1.10 null",
+            "rejected address_unknown suppress",
+        ),
+        (Stage::Rcpt, "550 5.1.0 hm", "rejected address_unknown"),
+        (Stage::Rcpt, "550 who", "rejected address_unknown"),
+        (Stage::Rcpt, "550 5.2.2 full", "rejected inbox_full"),
+        (Stage::Rcpt, "550 5.7.1 policy", "rejected blocked"),
+        (Stage::Rcpt, "554 5.7.1 policy", "rejected blocked"),
+        (Stage::Rcpt, "554 no", "rejected blocked"),
+        (Stage::Rcpt, "550 5.4.4 route", "rejected undeliverable"),
+        (Stage::Rcpt, "503 5.5.1 order", "bad_message protocol"),
+        (Stage::Data, "451 4.3.0 later", "deferred try_later"),
+        (Stage::Data, "554 5.5.1 none", "bad_message protocol"),
+        (Stage::Dot, "452 4.3.1 disk", "deferred try_later"),
+        (Stage::Dot, "452 4.2.2 full", "deferred inbox_full"),
+        (Stage::Dot, "554 5.7.1 spam", "bad_message content_rejected"),
+        (
+            Stage::Dot,
+            "552 5.7.0 virus",
+            "bad_message content_rejected",
+        ),
+        (Stage::Dot, "552 big", "bad_message too_long"),
+        (Stage::Dot, "554 5.6.0 mime", "bad_message content_rejected"),
+        (
+            Stage::Dot,
+            "550 5.1.1 who",
+            "rejected address_unknown suppress",
+        ),
+    ];
+
+    #[test]
+    fn each_stage_reads_replies_in_its_own_way() {
+        for (stage, reply, expected) in READINGS {
+            assert_eq!(at(stage, reply), expected, "{stage:?} {reply}");
+        }
+    }
+
+    #[test]
+    fn no_reply_but_the_hoped_for_one_is_ever_an_acceptance() {
+        for stage in STAGES {
+            for code in 0..=999 {
+                let outcome = refusal(stage, code, None, Wall(0));
+                assert!(
+                    !matches!(outcome, Outcome::Accepted { .. }),
+                    "{stage:?} {code}"
+                );
+                let unknown = matches!(outcome, Outcome::Unknown { .. });
+                let in_range = (400..=599).contains(&code);
+                assert_eq!(
+                    unknown,
+                    stage == Stage::Dot && !in_range,
+                    "{stage:?} {code}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn only_codes_about_the_address_itself_suppress_it() {
+        for class in [4u16, 5] {
+            for subject in 0..=9 {
+                for detail in 0..=40 {
+                    let reply = format!("{class}50 {class}.{subject}.{detail} x");
+                    let suppressed = STAGES.iter().any(|s| at(*s, &reply).ends_with("suppress"));
+                    let dead = matches!(
+                        (class, subject, detail),
+                        (5, 1, 1 | 2 | 3 | 6 | 10) | (5, 2, 1)
+                    );
+                    assert_eq!(suppressed, dead, "{reply}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_closing_server_is_an_outage_at_every_stage() {
+        for stage in STAGES {
+            assert_eq!(at(stage, "421 4.3.2 bye"), "channel_down provider_down");
+        }
+    }
+
+    #[test]
+    fn silence_is_unknown_only_after_the_final_dot() {
+        for stage in STAGES {
+            for fault in [
+                Broken::Dns,
+                Broken::Closed,
+                Broken::Timeout,
+                Broken::Tls,
+                Broken::Protocol,
+            ] {
+                let unknown = matches!(broken(stage, fault), Outcome::Unknown { .. });
+                assert_eq!(unknown, stage == Stage::Dot, "{stage:?} {fault:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_enhanced_code_counts_only_where_it_agrees_with_the_basic_one() {
+        assert_eq!(Enhanced::read(550, "5.1.1 who"), Some(Enhanced(5, 1, 1)));
+        assert_eq!(Enhanced::read(550, "4.1.1 who"), None);
+        for text in [
+            "", "5.1", "5.1.1.1", "5.1.x", "5.1.1234", "55.1.1", "no 5.1.1",
+        ] {
+            assert_eq!(Enhanced::read(550, text), None, "{text}");
+        }
+    }
+}

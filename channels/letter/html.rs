@@ -1,0 +1,160 @@
+//! The letter as HTML for mail programs: no images, no tracking, readable by a screen reader and in the dark.
+
+use crate::letter::{Letter, particulars};
+use std::fmt::Write;
+
+/// Everything a mail program needs; nothing is fetched.
+const STYLE: &str = "\
+body{margin:0;padding:16px;font:18px/1.5 Arial,Helvetica,sans-serif;background:#fff;color:#0b0c0c}\
+main{max-width:38em;margin:0 auto}\
+h1{font-size:1.5em;line-height:1.25}h2{font-size:1.15em;margin:1.5em 0 .3em}\
+table{border-collapse:collapse;width:100%}caption{text-align:left}\
+th,td{border-bottom:1px solid #767676;padding:8px 8px 8px 0;text-align:left;vertical-align:top}\
+a{color:#1d70b8}\
+@media(prefers-color-scheme:dark){body{background:#0b0c0c;color:#fff}a{color:#8ab8e6}}";
+
+impl Letter<'_> {
+    /// The whole letter as an HTML page.
+    pub(crate) fn html(&self) -> String {
+        let mut page = String::with_capacity(8 * 1024);
+        let headline = escape(&self.notice.headline());
+        let language = escape(&self.notice.language);
+        put(
+            &mut page,
+            format_args!(
+                "<!DOCTYPE html>\n<html lang=\"{language}\" dir=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <meta name=\"color-scheme\" content=\"light dark\">\n<title>{headline}</title>\n\
+             <style>{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{headline}</h1>\n",
+                direction(&self.notice.language)
+            ),
+        );
+        for (heading, lines) in self.actions() {
+            list(&mut page, heading, &lines);
+        }
+        if let Some(detail) = self.detail {
+            heading(&mut page, "In detail");
+            for paragraph in self.notice.fill(detail.as_str()).split("\n\n") {
+                let lines = escape(paragraph.trim()).replace('\n', "<br>\n");
+                put(&mut page, format_args!("<p>{lines}</p>\n"));
+            }
+        }
+        heading(&mut page, "What is happening");
+        put(
+            &mut page,
+            format_args!("<p>{}</p>\n", escape(&self.standing())),
+        );
+        for (heading, lines) in self.background() {
+            list(&mut page, heading, &lines);
+        }
+        self.services(&mut page);
+        heading(&mut page, "Next update");
+        put(
+            &mut page,
+            format_args!(
+                "<p><strong>{}</strong></p>\n",
+                escape(&self.notice.promise())
+            ),
+        );
+        self.foot(&mut page);
+        page
+    }
+
+    fn services(&self, page: &mut String) {
+        if self.notice.services.is_empty() {
+            return;
+        }
+        heading(page, "Our services");
+        page.push_str(
+            "<table>\n<thead><tr><th scope=\"col\">Service</th><th scope=\"col\">State</th>\
+             <th scope=\"col\">What to know</th></tr></thead>\n<tbody>\n",
+        );
+        for service in &self.notice.services {
+            let name = escape(service.name.as_str());
+            let lines: Vec<_> = particulars(service)
+                .iter()
+                .map(|line| escape(line))
+                .collect();
+            put(
+                page,
+                format_args!(
+                    "<tr><th scope=\"row\">{name}</th><td>{}</td>\n<td>{}</td></tr>\n",
+                    service.state.label(),
+                    lines.join("<br>\n")
+                ),
+            );
+        }
+        page.push_str("</tbody>\n</table>\n");
+    }
+
+    fn foot(&self, page: &mut String) {
+        heading(page, "Is this message genuine?");
+        for line in self.genuine() {
+            put(page, format_args!("<p>{}</p>\n", escape(&line)));
+        }
+        let url = escape(&self.notice.url());
+        put(
+            page,
+            format_args!("<p><a href=\"{url}\">\nRead this update on our own page</a></p>\n"),
+        );
+        if let Some(stop) = &self.stop {
+            heading(page, "Stop these messages");
+            put(
+                page,
+                format_args!(
+                    "<p><a\nhref=\"{}\">\nStop these messages</a></p>\n",
+                    escape(stop)
+                ),
+            );
+        }
+        let organisation = escape(&self.notice.organisation.name);
+        put(
+            page,
+            format_args!("<p>{organisation}</p>\n</main>\n</body>\n</html>\n"),
+        );
+    }
+}
+
+/// Text that cannot end its element or attribute.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for sign in text.chars() {
+        match sign {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            _ => escaped.push(sign),
+        }
+    }
+    escaped
+}
+
+/// Reading order of a language, by its primary subtag.
+pub(crate) fn direction(language: &str) -> &'static str {
+    let primary = language.split('-').next().unwrap_or("");
+    if ["ar", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"].contains(&primary) {
+        "rtl"
+    } else {
+        "ltr"
+    }
+}
+
+fn heading(page: &mut String, text: &str) {
+    put(page, format_args!("<h2>{text}</h2>\n"));
+}
+
+fn list(page: &mut String, title: &str, lines: &[String]) {
+    heading(page, title);
+    page.push_str("<ul>\n");
+    for line in lines {
+        put(page, format_args!("<li>{}</li>\n", escape(line)));
+    }
+    page.push_str("</ul>\n");
+}
+
+fn put(page: &mut String, text: std::fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    page.write_fmt(text).unwrap_or_default();
+}

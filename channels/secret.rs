@@ -1,0 +1,98 @@
+//! Secrets from settings: given in place or in a file that nobody else may read.
+
+use oyez_domain::Refusal;
+use oyez_domain::parcel::Secret;
+use secrecy::{ExposeSecret, SecretString};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Larger files are no secrets, in bytes.
+const LARGEST: u64 = 64 * 1024;
+
+/// The secret `field`, given in place or by `{field}_file`; nothing when neither is set.
+///
+/// # Errors
+/// When both are set, when it is empty, or when the file cannot be read or can be read by others.
+pub(crate) fn optional(
+    field: &str,
+    inline: Option<&SecretString>,
+    file: Option<&PathBuf>,
+) -> Result<Option<Secret>, Refusal> {
+    let text = match (inline, file) {
+        (None, None) => return Ok(None),
+        (Some(_), Some(_)) => {
+            return Err(Refusal::new(
+                field,
+                "given_twice",
+                format!("both {field} and {field}_file are set; keep one of them"),
+            ));
+        }
+        (Some(secret), None) => secret.expose_secret().to_owned(),
+        (None, Some(path)) => read(&format!("{field}_file"), path)?,
+    };
+    let text = text.trim_end_matches(['\r', '\n']);
+    if text.is_empty() || text.chars().any(char::is_control) {
+        return Err(Refusal::new(
+            field,
+            "malformed_secret",
+            format!("{field} is empty or has control characters in it"),
+        ));
+    }
+    Ok(Some(Secret::new(text)))
+}
+
+/// The secret `field`, which must be there.
+///
+/// # Errors
+/// As [`optional`], and when it is missing.
+pub(crate) fn required(
+    field: &str,
+    inline: Option<&SecretString>,
+    file: Option<&PathBuf>,
+) -> Result<Secret, Refusal> {
+    optional(field, inline, file)?.ok_or_else(|| {
+        Refusal::new(
+            field,
+            "missing",
+            format!("set {field}, or {field}_file with the path of a file that holds it"),
+        )
+    })
+}
+
+fn read(field: &str, path: &Path) -> Result<String, Refusal> {
+    let refuse = |code: &str, why: String| Refusal::new(field, code, why);
+    let unreadable = |error: std::io::Error| {
+        refuse(
+            "unreadable",
+            format!("{} cannot be read: {error}", path.display()),
+        )
+    };
+    let file = File::open(path).map_err(unreadable)?;
+    let facts = file.metadata().map_err(unreadable)?;
+    if !facts.is_file() || facts.len() > LARGEST {
+        let why = format!("{} is not a file with a secret in it", path.display());
+        return Err(refuse("unreadable", why));
+    }
+    if is_open_to_others(&facts) {
+        let path = path.display();
+        let why = format!("{path} can be read by others; run: chmod 600 {path}");
+        return Err(refuse("open_to_others", why));
+    }
+    let mut text = String::new();
+    file.take(LARGEST)
+        .read_to_string(&mut text)
+        .map_err(unreadable)?;
+    Ok(text)
+}
+
+#[cfg(unix)]
+fn is_open_to_others(facts: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    facts.permissions().mode() & 0o077 != 0
+}
+
+#[cfg(not(unix))]
+fn is_open_to_others(_: &std::fs::Metadata) -> bool {
+    false
+}

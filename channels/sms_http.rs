@@ -1,0 +1,444 @@
+//! Texts through any gateway that speaks HTTP: what to send and how to read the answers is configuration.
+
+mod callback;
+mod rules;
+mod template;
+
+use crate::classify::http::Manner;
+use crate::guard::Guard;
+use crate::http::{Outlet, Silence};
+use crate::registry::{Surroundings, between};
+use crate::secret;
+use oyez_domain::address::AddressKind;
+use oyez_domain::channel::{
+    Capabilities, ChannelName, Family, IdempotencyClass, LengthUnit, OnUnknown,
+};
+use oyez_domain::notice::Notice;
+use oyez_domain::outcome::{Scope, Verdict};
+use oyez_domain::parcel::{Parcel, Secret};
+use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt};
+use oyez_domain::rendered::{Fit, Personal, Rendered};
+use oyez_domain::text::gsm7::{self, Fold};
+use oyez_domain::{BoxFuture, Channel, Clock, Refusal};
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::{Method, RequestBuilder};
+use rules::{Reader, RetryAfter, Rule, Success};
+use secrecy::SecretString;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use template::{Body, BodyKind, Common};
+use url::Url;
+
+/// Settings of `[channels.NAME.via.sms_http]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// `POST`, `PUT` or `GET`.
+    #[serde(default = "default_method")]
+    pub method: String,
+    /// Where messages are sent to.
+    pub url: Url,
+    /// Headers to add; `{ref}` becomes the delivery's reference.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// How we sign in.
+    #[serde(default)]
+    pub auth: Auth,
+    /// User name, with `auth = "basic"`.
+    #[serde(default)]
+    pub username: Option<String>,
+    /// The header that holds the secret, with `auth = "header"`.
+    #[serde(default)]
+    pub auth_header: Option<String>,
+    /// Token, password, or the header's value.
+    #[serde(default)]
+    pub secret: Option<SecretString>,
+    /// A file that holds the secret.
+    #[serde(default)]
+    pub secret_file: Option<PathBuf>,
+    /// Who the text is from, where the gateway wants to be told: `{from}`.
+    #[serde(default)]
+    pub from: String,
+    /// What is sent.
+    pub body: Body,
+    /// How success looks.
+    #[serde(default)]
+    pub success: Success,
+    /// Where the gateway's identifier stands in a successful answer (RFC 6901), e.g. `/id`.
+    #[serde(default)]
+    pub id_pointer: Option<String>,
+    /// Answers with a meaning of their own; the first that matches counts.
+    #[serde(default)]
+    pub rules: Vec<Rule>,
+    /// Where the gateway says how long to wait, when not in `Retry-After`.
+    #[serde(default)]
+    pub retry_after: RetryAfter,
+    /// How the gateway reports what became of a message.
+    #[serde(default)]
+    pub callback: Option<callback::Settings>,
+    /// The address that the gateway is to report to: `{callback_url}`.
+    #[serde(default)]
+    pub callback_url: String,
+    /// How far a text may be changed to need fewer parts.
+    #[serde(default = "default_fold")]
+    pub fold: Fold,
+    /// The most parts a text may have.
+    #[serde(default = "default_max_parts")]
+    pub max_parts: u32,
+    /// How a second copy is avoided; left out, by receipts where they carry our reference.
+    #[serde(default)]
+    pub idempotency: Option<IdempotencyClass>,
+    /// Seconds the gateway has to answer, body included.
+    #[serde(default = "default_timeout")]
+    pub timeout_seconds: u64,
+}
+
+/// How we sign in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Auth {
+    /// Not at all.
+    #[default]
+    None,
+    /// `Authorization: Basic` with `username` and the secret.
+    Basic,
+    /// `Authorization: Bearer` with the secret.
+    Bearer,
+    /// The secret in `auth_header`.
+    Header,
+}
+
+fn default_method() -> String {
+    "POST".to_owned()
+}
+fn default_fold() -> Fold {
+    Fold::GsmStrict
+}
+fn default_max_parts() -> u32 {
+    6
+}
+fn default_timeout() -> u64 {
+    20
+}
+
+impl Settings {
+    /// Every fault in these settings.
+    pub fn check(&self) -> Vec<Refusal> {
+        let mut faults = self.body.check();
+        faults.extend(between("max_parts", u64::from(self.max_parts), 1..=10));
+        faults.extend(between("timeout_seconds", self.timeout_seconds, 1..=120));
+        faults.extend(self.sign_in().err());
+        faults.extend(self.extra_headers().err());
+        faults.extend(self.reader().err());
+        faults.extend(self.callback.iter().flat_map(callback::Settings::check));
+        let mut pointers = vec![
+            ("id_pointer", self.id_pointer.as_ref()),
+            ("success.pointer", self.success.pointer.as_ref()),
+            ("retry_after.pointer", self.retry_after.pointer.as_ref()),
+        ];
+        pointers.extend(
+            self.rules
+                .iter()
+                .map(|rule| ("rules.pointer", rule.pointer.as_ref())),
+        );
+        faults.extend(
+            pointers
+                .into_iter()
+                .filter_map(|(field, p)| rules::pointer(field, p)),
+        );
+        if !matches!(self.method.as_str(), "POST" | "PUT" | "GET") {
+            faults.push(Refusal::new(
+                "method",
+                "unknown_method",
+                "it is none of POST, PUT, GET",
+            ));
+        }
+        if self.id_pointer.is_none() && !self.success.looks_inside() {
+            let why =
+                "a status alone is no proof; set id_pointer, success.pointer or success.matches";
+            faults.push(Refusal::new("success", "too_weak", why));
+        }
+        if self.body.uses("callback_url") && self.callback_url.is_empty() {
+            let why = "the template names {callback_url}; say which address that is";
+            faults.push(Refusal::new("callback_url", "missing", why));
+        }
+        faults
+    }
+
+    fn idempotency(&self) -> IdempotencyClass {
+        let by_reference = self
+            .callback
+            .as_ref()
+            .is_some_and(|c| c.ref_pointer.is_some());
+        self.idempotency.unwrap_or(if by_reference {
+            IdempotencyClass::Receipt
+        } else {
+            IdempotencyClass::Nothing
+        })
+    }
+
+    fn reader(&self) -> Result<Reader, Refusal> {
+        let compile = |rule: &Rule| {
+            let pattern = rules::pattern("rules.matches", rule.matches.as_ref())?;
+            Ok((rule.clone(), pattern))
+        };
+        Ok(Reader {
+            success_pattern: rules::pattern("success.matches", self.success.matches.as_ref())?,
+            success: self.success.clone(),
+            id_pointer: self.id_pointer.clone(),
+            rules: self
+                .rules
+                .iter()
+                .map(compile)
+                .collect::<Result<_, Refusal>>()?,
+            retry_after: self.retry_after.clone(),
+            manner: Manner {
+                idempotency: self.idempotency(),
+                scope: Scope::Channel,
+            },
+        })
+    }
+
+    fn sign_in(&self) -> Result<SignIn, Refusal> {
+        let secret = || secret::required("secret", self.secret.as_ref(), self.secret_file.as_ref());
+        let missing = |field: &str, why: &str| Refusal::new(field, "missing", why);
+        Ok(match self.auth {
+            Auth::None => SignIn::None,
+            Auth::Bearer => SignIn::Bearer(secret()?),
+            Auth::Basic => {
+                let user = self.username.clone();
+                let user = user.ok_or_else(|| missing("username", "auth is basic, so set it"))?;
+                SignIn::Basic(user, secret()?)
+            }
+            Auth::Header => {
+                let name = self.auth_header.as_deref().unwrap_or("");
+                let name = HeaderName::try_from(name)
+                    .map_err(|_| missing("auth_header", "name the header that holds the secret"))?;
+                SignIn::Header(name, secret()?)
+            }
+        })
+    }
+
+    fn extra_headers(&self) -> Result<Vec<(HeaderName, String)>, Refusal> {
+        let header = |(name, value): (&String, &String)| {
+            let known = HeaderName::try_from(name.as_str()).ok();
+            let fits = HeaderValue::try_from(value.as_str()).is_ok();
+            known
+                .filter(|_| fits)
+                .map(|known| (known, value.clone()))
+                .ok_or_else(|| {
+                    Refusal::new(
+                        "headers",
+                        "malformed_header",
+                        format!("{name:?} is no header that can be sent"),
+                    )
+                })
+        };
+        self.headers.iter().map(header).collect()
+    }
+}
+
+/// What every channel of this kind can do.
+pub(crate) const CAPABILITIES: Capabilities = Capabilities {
+    kind: "sms_http",
+    family: Family::Sms,
+    carries: AddressKind::Mobile,
+    unit: LengthUnit::Part,
+    limit: Some(6),
+    receipts: true,
+    idempotency: IdempotencyClass::Receipt,
+    on_unknown: OnUnknown::Hold,
+    needs: &["url", "body"],
+};
+
+enum SignIn {
+    None,
+    Basic(String, Secret),
+    Bearer(Secret),
+    Header(HeaderName, Secret),
+}
+
+/// The adapter.
+pub(crate) struct SmsHttp {
+    name: ChannelName,
+    capabilities: Capabilities,
+    settings: Settings,
+    method: Method,
+    headers: Vec<(HeaderName, String)>,
+    sign_in: SignIn,
+    reader: Reader,
+    callback_secret: Option<Secret>,
+    outlet: Outlet,
+    clock: Arc<dyn Clock>,
+}
+
+impl SmsHttp {
+    /// An adapter with these settings.
+    pub(crate) fn build(
+        name: &ChannelName,
+        settings: &Settings,
+        around: &Surroundings,
+    ) -> Result<Self, Vec<Refusal>> {
+        let one = |refusal| vec![refusal];
+        let guard = Guard::new(&around.allow_networks);
+        let timeout = Duration::from_secs(settings.timeout_seconds);
+        let callback = settings.callback.as_ref();
+        Ok(Self {
+            name: name.clone(),
+            capabilities: Capabilities {
+                limit: Some(settings.max_parts),
+                receipts: settings.callback.is_some(),
+                idempotency: settings.idempotency(),
+                ..CAPABILITIES
+            },
+            method: Method::from_bytes(settings.method.as_bytes()).unwrap_or(Method::POST),
+            headers: settings.extra_headers().map_err(one)?,
+            sign_in: settings.sign_in().map_err(one)?,
+            reader: settings.reader().map_err(one)?,
+            callback_secret: callback
+                .map(callback::Settings::secret)
+                .transpose()
+                .map_err(one)?,
+            outlet: Outlet::new(guard, timeout).map_err(one)?,
+            clock: Arc::clone(&around.clock),
+            settings: settings.clone(),
+        })
+    }
+
+    /// The author's own text, or the headline and the link.
+    fn text(&self, notice: &Notice) -> String {
+        let update = &notice.update;
+        let version = update.versions.get(&self.name).map(AsRef::<str>::as_ref);
+        let own = version.or(update.sms.as_ref().map(AsRef::as_ref));
+        let Some(own) = own else {
+            let headline = notice.headline();
+            let stop = if headline.ends_with(['.', '!', '?']) {
+                ""
+            } else {
+                "."
+            };
+            return format!("{headline}{stop} {}", notice.url());
+        };
+        let (own, prefix) = (notice.fill(own), update.kind.prefix());
+        let prefix = if own.starts_with(prefix) { "" } else { prefix };
+        format!("{prefix}{own}")
+    }
+
+    fn request(&self, parcel: &Parcel) -> Result<RequestBuilder, Silence> {
+        let kind = self.settings.body.kind;
+        let address = parcel.address.reveal();
+        let number = if self.settings.body.uses("to_plain") {
+            address.trim_start_matches('+')
+        } else {
+            address
+        };
+        let body = parcel.rendered.splice(|part| match part {
+            Personal::Address => kind.escape(number),
+            Personal::Reference => kind.escape(parcel.reference.as_str()),
+            Personal::StopToken | Personal::Time => "".into(),
+        });
+        let mut url = self.settings.url.clone();
+        if kind == BodyKind::Query {
+            let added = String::from_utf8_lossy(&body);
+            let query = url.query().filter(|query| !query.is_empty());
+            let query = query.map_or_else(|| added.to_string(), |query| format!("{query}&{added}"));
+            url.set_query(Some(&query));
+        }
+        let mut request = self.outlet.request(self.method.clone(), url)?;
+        for (name, value) in &self.headers {
+            request = request.header(name, template::header(value, parcel.reference.as_str()));
+        }
+        request = match &self.sign_in {
+            SignIn::None => request,
+            SignIn::Basic(user, password) => request.basic_auth(user, Some(password.reveal())),
+            SignIn::Bearer(token) => request.bearer_auth(token.reveal()),
+            SignIn::Header(name, value) => request.header(name, value.reveal()),
+        };
+        Ok(match kind.content_type() {
+            Some(content_type) => request.header(CONTENT_TYPE, content_type).body(body),
+            None => request,
+        })
+    }
+
+    async fn post(&self, parcel: &Parcel) -> Verdict {
+        let request = match self.request(parcel) {
+            Ok(request) => request,
+            Err(silence) => return silence.verdict(Scope::Channel),
+        };
+        match self.outlet.reply(request).await {
+            Ok(reply) => {
+                let outcome = self.reader.read(&reply, self.clock.wall());
+                Verdict::new(outcome, reply.status.to_string())
+            }
+            Err(silence) => silence.verdict(Scope::Channel),
+        }
+    }
+}
+
+impl Channel for SmsHttp {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn render(&self, notice: &Notice) -> Result<Rendered, Refusal> {
+        let folded = gsm7::fold(&self.text(notice), self.settings.fold);
+        let length = gsm7::measure(&folded.text);
+        let encoding = match length.encoding {
+            gsm7::Encoding::Gsm7 => "gsm7",
+            gsm7::Encoding::Ucs2 => "ucs2",
+        };
+        let replaced = folded.replaced.iter();
+        let replaced = replaced.map(|(from, to)| format!("{from:?} becomes {to:?}"));
+        let left = folded
+            .left
+            .iter()
+            .map(|sign| format!("{sign:?} makes the text dearer"));
+        let fit = Fit {
+            length: length.parts,
+            limit: self.capabilities.limit,
+            unit: self.capabilities.unit.code().to_owned(),
+            encoding: encoding.to_owned(),
+            notes: replaced.chain(left).collect(),
+        };
+        crate::registry::within_limit(&fit, "the text")?;
+        let common = Common {
+            text: &folded.text,
+            from: &self.settings.from,
+            parts: length.parts,
+            encoding,
+            callback_url: &self.settings.callback_url,
+        };
+        let pieces = self.settings.body.pieces(&common);
+        Ok(Rendered {
+            pieces,
+            preview: folded.text,
+            fit,
+        })
+    }
+
+    fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Verdict> {
+        Box::pin(self.post(parcel))
+    }
+
+    fn read_receipts(&self, callback: &Callback<'_>) -> Result<Vec<Receipt>, CallbackRefusal> {
+        match (&self.settings.callback, &self.callback_secret) {
+            (Some(rule), Some(secret)) => rule.read(secret, callback, self.clock.wall()),
+            (None, _) | (Some(_), None) => Err(CallbackRefusal::NotTaken),
+        }
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<String, String>> {
+        Box::pin(async {
+            let url = self.settings.url.clone();
+            match self.outlet.request(Method::GET, url) {
+                Ok(_) => Ok(
+                    "The settings are complete; a gateway can only be tried by sending.".to_owned(),
+                ),
+                Err(silence) => Err(silence.verdict(Scope::Channel).reply),
+            }
+        })
+    }
+}
