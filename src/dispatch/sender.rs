@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use oyez_domain::channel::Family;
 use oyez_domain::id::BroadcastId;
 use oyez_domain::ledger::{Armed, Follow, Recorded, WindowId};
-use oyez_domain::outcome::{Outcome, Reason, Scope, Verdict};
+use oyez_domain::outcome::{Outcome, OutcomeCode, Reason, Scope, Verdict};
 use oyez_domain::parcel::Parcel;
 use oyez_domain::reference::ReferenceKey;
 use oyez_domain::rendered::Rendered;
@@ -83,7 +83,7 @@ impl Sender {
             window,
             attempt: armed.attempt,
             at: now,
-            code: verdict.outcome.code(),
+            code: code(&verdict.outcome, follow),
             reason: verdict.outcome.reason(),
             reply: verdict.reply,
             provider_id,
@@ -284,6 +284,15 @@ impl Sender {
             reason,
             line,
         });
+    }
+}
+
+/// What the ledger keeps: where no other attempt follows for another reason than the outcome, that reason.
+fn code(outcome: &Outcome, follow: Follow) -> OutcomeCode {
+    match follow {
+        Follow::Suppressed => OutcomeCode::Suppressed,
+        Follow::Expired => OutcomeCode::Expired,
+        Follow::Accepted | Follow::Failed | Follow::Unknown | Follow::Wait { .. } => outcome.code(),
     }
 }
 

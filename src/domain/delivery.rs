@@ -69,6 +69,13 @@ impl DeliveryState {
     }
 }
 
+impl DeliveryState {
+    /// Whether a provider took it.
+    pub fn is_taken(self) -> bool {
+        matches!(self, Self::Accepted | Self::Delivered | Self::Undelivered)
+    }
+}
+
 /// One thing the ledger holds about a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Record {
