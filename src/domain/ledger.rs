@@ -339,6 +339,17 @@ pub struct Received {
     pub never_armed: u64,
 }
 
+/// A partner's webhook as handed to the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEndpoint {
+    /// The partner's short name, unique.
+    pub name: String,
+    /// Where its webhook is.
+    pub url: Address,
+    /// What messages to it are signed with, `whsec_…`.
+    pub secret: Secret,
+}
+
 /// People and partners.
 pub trait Subscribers {
     /// Adds people in one transaction: all or none. Addresses known already gain a subscription only if they
@@ -352,14 +363,8 @@ pub trait Subscribers {
     fn stage_import<'a>(&'a self, import: u64, people: &'a [NewSubscriber]) -> Answer<'a, ()>;
     /// Makes a staged import visible at once, or (`keep` false) throws it away.
     fn commit_import<'a>(&'a self, import: u64, keep: bool, by: &'a By) -> Answer<'a, Imported>;
-    /// Registers or replaces a partner's endpoint.
-    fn put_endpoint<'a>(
-        &'a self,
-        name: &'a str,
-        url: &'a Address,
-        secret: &'a Secret,
-        by: &'a By,
-    ) -> Answer<'a, ()>;
+    /// Registers or replaces partners' endpoints in one transaction.
+    fn put_endpoints<'a>(&'a self, endpoints: &'a [NewEndpoint], by: &'a By) -> Answer<'a, ()>;
     /// Never use this address again. Works for addresses not known yet, too.
     fn suppress<'a>(
         &'a self,

@@ -1,0 +1,123 @@
+//! People, partners and services.
+
+use super::{Desk, DeskError, DeskResult};
+use crate::people_csv::{CsvFault, People};
+use oyez_domain::address::Address;
+use oyez_domain::channel::ChannelName;
+use oyez_domain::id::SubscriberId;
+use oyez_domain::ledger::NewEndpoint;
+use oyez_domain::parcel::Secret;
+use oyez_domain::service::Service;
+use oyez_domain::subscriber::{Imported, NewSubscriber};
+use oyez_domain::{LedgerError, Refusal};
+
+impl Desk {
+    /// Reads people from CSV: all or nothing, with row and column of each fault.
+    pub async fn import(
+        &self,
+        csv: impl std::io::Read + Send,
+        actor: &str,
+    ) -> DeskResult<(Imported, Vec<CsvFault>)> {
+        let import = u64::from_be_bytes(self.bytes());
+        let by = self.by(actor);
+        let mut reader = People::open(csv).map_err(DeskError::Csv)?;
+        let mut rows = 0;
+        loop {
+            let new_id = || SubscriberId::new(by.at, self.bytes());
+            let slice = reader.slice(2000, new_id);
+            if slice.is_empty() {
+                break;
+            }
+            rows += slice.len() as u64;
+            if reader.faults.is_empty() {
+                self.ledger.stage_import(import, &slice).await?;
+            }
+        }
+        let keep = reader.faults.is_empty() && rows > 0;
+        let mut imported = self.ledger.commit_import(import, keep, &by).await?;
+        imported.rows = rows;
+        match (reader.faults.is_empty(), rows) {
+            (false, _) => Err(DeskError::Csv(reader.faults)),
+            (true, 0) => {
+                Err(Refusal::new("file", "empty", "the file has a header but nobody in it").into())
+            }
+            (true, _) => Ok((imported, reader.warnings)),
+        }
+    }
+
+    /// Adds one person.
+    pub async fn add_subscriber(
+        &self,
+        addresses: Vec<Address>,
+        topics: Vec<String>,
+        language: &str,
+        actor: &str,
+    ) -> DeskResult<Imported> {
+        if addresses.is_empty() {
+            return Err(Refusal::new(
+                "address",
+                "empty",
+                "give an email address or a telephone number",
+            )
+            .into());
+        }
+        let by = self.by(actor);
+        let person = NewSubscriber {
+            id: SubscriberId::new(by.at, self.bytes()),
+            addresses,
+            topics,
+            language: language.to_owned(),
+        };
+        Ok(self.ledger.add_subscribers(&[person], &by).await?)
+    }
+
+    /// Registers or replaces a partner's endpoint.
+    pub async fn put_endpoint(
+        &self,
+        name: &str,
+        url: &str,
+        secret: &Secret,
+        actor: &str,
+    ) -> DeskResult<()> {
+        let name: ChannelName = name.parse().map_err(|fault: Refusal| Refusal {
+            field: "name".to_owned(),
+            ..fault
+        })?;
+        let url = Address::endpoint(url)?;
+        let endpoint = NewEndpoint {
+            name: name.to_string(),
+            url,
+            secret: secret.clone(),
+        };
+        Ok(self
+            .ledger
+            .put_endpoints(&[endpoint], &self.by(actor))
+            .await?)
+    }
+
+    /// Replaces the list of services.
+    pub async fn put_services(&self, services: &[Service], actor: &str) -> DeskResult<()> {
+        Ok(self.ledger.put_services(services, &self.by(actor)).await?)
+    }
+
+    /// Whether a stop token is ours, and whether its address is stopped already.
+    pub async fn stop_token_state(&self, token: &str) -> DeskResult<bool> {
+        Ok(self
+            .ledger
+            .is_stopped(self.stop_token_address(token)?)
+            .await?)
+    }
+
+    /// Stops messages to the address of a stop token. Repeating it is harmless.
+    pub async fn opt_out(&self, token: &str) -> DeskResult<()> {
+        let address = self.stop_token_address(token)?;
+        Ok(self.ledger.opt_out(address, &self.by("resident")).await?)
+    }
+
+    fn stop_token_address(&self, token: &str) -> DeskResult<i64> {
+        let not_ours = || LedgerError::NotFound("this link".to_owned()).into();
+        self.reference_key
+            .open_stop_token(token)
+            .ok_or_else(not_ours)
+    }
+}
