@@ -144,7 +144,8 @@ fn client(guard: &Guard, reach: Reach, timeout: Duration) -> reqwest::Result<Cli
         .no_proxy()
         .referer(false)
         .tls_certs_merge(roots)
-        .connect_timeout(CONNECT.min(timeout))
+        // Well before the whole time is up, so that a failed connection is known to have sent nothing.
+        .connect_timeout(CONNECT.min(timeout / 2))
         .timeout(timeout)
         .pool_idle_timeout(IDLE)
         .tcp_nodelay(true)
@@ -176,20 +177,21 @@ fn silence(error: &reqwest::Error) -> Silence {
     })
 }
 
-/// The first cause of type `T`; an I/O error may carry one inside.
+/// The first cause of type `T`.
 fn cause<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref::<T>() {
             return Some(found);
         }
-        let inside = error
+        // An I/O error's own `source` passes over the error it carries.
+        let carried = error
             .downcast_ref::<std::io::Error>()
             .and_then(std::io::Error::get_ref);
-        if let Some(found) = inside.and_then(|inside| inside.downcast_ref::<T>()) {
-            return Some(found);
-        }
-        next = error.source();
+        next = match carried {
+            Some(carried) => Some(carried),
+            None => error.source(),
+        };
     }
     None
 }
