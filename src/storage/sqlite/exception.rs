@@ -1,0 +1,174 @@
+//! Deliveries that need looking after: waiting, unknown, armed again, or behind an older update.
+
+use super::broadcast::{Broadcast, Standing};
+use super::fault::{Step, corrupt};
+use super::words::{reason_from, reason_number};
+use oyez_domain::delivery::DeliveryState;
+use oyez_domain::id::{BroadcastId, Ordinal};
+use oyez_domain::outcome::Reason;
+use oyez_domain::time::Wall;
+use rusqlite::{Connection, Row, params};
+
+/// What an exceptional delivery is waiting for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Care {
+    /// Its time.
+    Waiting = 1,
+    /// A receipt or a person.
+    Unknown = 2,
+    /// The outcome of another attempt.
+    Armed = 3,
+    /// The same person's delivery of an older update.
+    Behind = 4,
+}
+
+impl Care {
+    pub(super) fn number(self) -> u8 {
+        self as u8
+    }
+
+    fn from_number(number: u8) -> Step<Self> {
+        [Self::Waiting, Self::Unknown, Self::Armed, Self::Behind]
+            .into_iter()
+            .find(|care| care.number() == number)
+            .ok_or_else(|| corrupt("exception", "state", number))
+    }
+}
+
+/// One exceptional delivery.
+#[derive(Debug, Clone)]
+pub(super) struct Exception {
+    pub(super) ordinal: Ordinal,
+    pub(super) address_id: i64,
+    pub(super) care: Care,
+    /// The last attempt with an outcome; 0 when nothing was ever sent.
+    pub(super) attempt: u32,
+    pub(super) charged: u32,
+    pub(super) unknowns: u32,
+    /// One of its attempts may have been sent.
+    pub(super) unsure: bool,
+    pub(super) not_before: Wall,
+    pub(super) reason: Option<Reason>,
+}
+
+pub(super) const COLUMNS: &str =
+    "ordinal, address_id, state, attempt, charged, unknowns, unsure, not_before, reason";
+
+impl Exception {
+    /// A delivery that nothing was sent of, due from `not_before` on.
+    pub(super) fn untouched(
+        ordinal: Ordinal,
+        address_id: i64,
+        care: Care,
+        not_before: Wall,
+    ) -> Self {
+        Self {
+            ordinal,
+            address_id,
+            care,
+            attempt: 0,
+            charged: 0,
+            unknowns: 0,
+            unsure: false,
+            not_before,
+            reason: None,
+        }
+    }
+
+    pub(super) fn find(
+        connection: &Connection,
+        broadcast: BroadcastId,
+        ordinal: Ordinal,
+    ) -> Step<Option<Self>> {
+        let mut statement = connection.prepare_cached(
+            "SELECT ordinal, address_id, state, attempt, charged, unknowns, unsure, not_before, reason
+             FROM exception WHERE broadcast_id = ?1 AND ordinal = ?2",
+        )?;
+        let mut rows = statement.query([broadcast.0, ordinal.0])?;
+        rows.next()?.map(Self::read).transpose()
+    }
+
+    pub(super) fn read(row: &Row<'_>) -> Step<Self> {
+        Ok(Self {
+            ordinal: Ordinal(row.get(0)?),
+            address_id: row.get(1)?,
+            care: Care::from_number(row.get(2)?)?,
+            attempt: row.get(3)?,
+            charged: row.get(4)?,
+            unknowns: row.get(5)?,
+            unsure: row.get(6)?,
+            not_before: Wall(row.get(7)?),
+            reason: reason_from(row.get(8)?)?,
+        })
+    }
+
+    pub(super) fn put(&self, connection: &Connection, broadcast: BroadcastId) -> Step<()> {
+        connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO exception (broadcast_id, ordinal, address_id, state, attempt,
+                     charged, unknowns, unsure, not_before, reason)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            )?
+            .execute(params![
+                broadcast.0,
+                self.ordinal.0,
+                self.address_id,
+                self.care.number(),
+                self.attempt,
+                self.charged,
+                self.unknowns,
+                self.unsure,
+                self.not_before.0,
+                reason_number(self.reason),
+            ])?;
+        Ok(())
+    }
+
+    pub(super) fn remove(
+        connection: &Connection,
+        broadcast: BroadcastId,
+        ordinal: Ordinal,
+    ) -> Step<()> {
+        connection
+            .prepare_cached("DELETE FROM exception WHERE broadcast_id = ?1 AND ordinal = ?2")?
+            .execute([broadcast.0, ordinal.0])?;
+        Ok(())
+    }
+
+    /// Where the delivery stands because of it.
+    pub(super) fn standing(&self) -> Standing {
+        let state = match self.care {
+            Care::Armed => DeliveryState::Sending,
+            Care::Unknown => DeliveryState::Unknown,
+            Care::Waiting | Care::Behind if self.attempt == 0 => DeliveryState::Pending,
+            Care::Waiting | Care::Behind => DeliveryState::Waiting,
+        };
+        Standing::new(state, self.reason)
+    }
+}
+
+/// Lets deliveries of newer updates to this address be looked at again: something older of it is settled.
+pub(super) fn wake_behind_address(connection: &Connection, address_id: i64, now: Wall) -> Step<()> {
+    connection
+        .prepare_cached(
+            "UPDATE exception SET state = 1, not_before = ?2 WHERE address_id = ?1 AND state = 4",
+        )?
+        .execute(params![address_id, now.0])?;
+    Ok(())
+}
+
+/// Lets all that waits behind a broadcast be looked at again: much of it was settled at once.
+pub(super) fn wake_behind_broadcast(
+    connection: &Connection,
+    older: &Broadcast,
+    now: Wall,
+) -> Step<()> {
+    connection
+        .prepare_cached(
+            "UPDATE exception SET state = 1, not_before = ?4 WHERE state = 4 AND broadcast_id IN (
+                 SELECT id FROM broadcast WHERE channel = ?1 AND state IN (1, 2, 3)
+                 AND incident_id = ?2 AND id > ?3)",
+        )?
+        .execute(params![older.channel, older.incident, older.id.0, now.0])?;
+    Ok(())
+}

@@ -1,0 +1,288 @@
+//! The port's traits, each verb handed to the thread that may do it.
+
+use super::SqliteLedger;
+use super::arm::Moment;
+use super::take::SealedTaken;
+use super::{boot, deliveries, disarm, evidence, halt, import, incidents, plan};
+use super::{receive, record, release, subscribers, take, views};
+use oyez_domain::LedgerError;
+use oyez_domain::address::{Address, AddressKind};
+use oyez_domain::channel::ChannelName;
+use oyez_domain::id::{BroadcastId, IncidentId, Ordinal, UpdateId};
+use oyez_domain::incident::Incident;
+use oyez_domain::ledger::{
+    Answer, BroadcastEvidence, BroadcastView, By, DeliveryFilter, DeliveryView, Done, Idempotency,
+    Incidents, NewEndpoint, Queue, ReceiptRecord, Received, Recorded, ReleaseOrder, Released,
+    Releases, Reports, Statement, Subscribers, Taken, WindowId,
+};
+use oyez_domain::reference::UpdateReference;
+use oyez_domain::service::Service;
+use oyez_domain::subscriber::{Imported, NewSubscriber, SuppressionCause};
+use oyez_domain::time::Wall;
+use oyez_domain::update::Update;
+use std::sync::Arc;
+
+impl Incidents for SqliteLedger {
+    fn open_incident<'a>(
+        &'a self,
+        incident: &'a Incident,
+        key: Option<&'a Idempotency>,
+        by: &'a By,
+    ) -> Answer<'a, Done<IncidentId>> {
+        let (incident, key, by) = (incident.clone(), key.cloned(), by.clone());
+        Box::pin(self.write(move |c| incidents::open_incident(c, &incident, key.as_ref(), &by)))
+    }
+
+    fn incident(&self, id: IncidentId) -> Answer<'_, Incident> {
+        Box::pin(self.read(move |c| incidents::read_incident(c, id)))
+    }
+
+    fn incidents(&self) -> Answer<'_, Vec<Incident>> {
+        Box::pin(self.read(incidents::read_incidents))
+    }
+
+    fn put_services<'a>(&'a self, services: &'a [Service], by: &'a By) -> Answer<'a, ()> {
+        let (services, by) = (services.to_vec(), by.clone());
+        Box::pin(self.write(move |c| incidents::put_services(c, &services, &by)))
+    }
+
+    fn services(&self) -> Answer<'_, Vec<Service>> {
+        Box::pin(self.read(incidents::read_services))
+    }
+
+    fn save_update<'a>(
+        &'a self,
+        update: &'a Update,
+        key: Option<&'a Idempotency>,
+        by: &'a By,
+    ) -> Answer<'a, Done<UpdateId>> {
+        let (update, key, by) = (update.clone(), key.cloned(), by.clone());
+        Box::pin(self.write(move |c| incidents::save_update(c, &update, key.as_ref(), &by)))
+    }
+
+    fn update(&self, id: UpdateId) -> Answer<'_, Update> {
+        Box::pin(self.read(move |c| incidents::read_update(c, id)))
+    }
+
+    fn update_by_reference<'a>(&'a self, reference: &'a UpdateReference) -> Answer<'a, Update> {
+        let reference = reference.clone();
+        Box::pin(self.read(move |c| incidents::update_by_reference(c, &reference)))
+    }
+
+    fn updates(&self, limit: u32) -> Answer<'_, Vec<Update>> {
+        Box::pin(self.read(move |c| incidents::read_updates(c, limit)))
+    }
+
+    fn statement(&self, id: UpdateId) -> Answer<'_, Statement> {
+        Box::pin(self.read(move |c| incidents::statement(c, id)))
+    }
+}
+
+impl SqliteLedger {
+    /// The number of this start; a ledger that only reads has none.
+    fn own_boot(&self) -> Result<i64, LedgerError> {
+        self.boot
+            .ok_or_else(|| LedgerError::State("this ledger was opened for reading only".to_owned()))
+    }
+}
+
+impl Releases for SqliteLedger {
+    fn release<'a>(&'a self, order: &'a ReleaseOrder) -> Answer<'a, Released> {
+        Box::pin(async move {
+            let (boot, keys, order) = (self.own_boot()?, Arc::clone(&self.keys), order.clone());
+            let sealed = self
+                .write(move |c| release::release(c, &keys, boot, &order))
+                .await?;
+            let mut broadcasts = Vec::with_capacity(sealed.broadcasts.len());
+            for (id, channel, window) in sealed.broadcasts {
+                let window = window.map(|sealed| sealed.open(&self.keys)).transpose()?;
+                broadcasts.push((id, channel, window));
+            }
+            Ok(Released {
+                update: sealed.update,
+                broadcasts,
+                replayed: sealed.replayed,
+            })
+        })
+    }
+
+    fn plan_page(&self, now: Wall) -> Answer<'_, Option<BroadcastId>> {
+        Box::pin(self.write(move |c| plan::plan_next(c, now)))
+    }
+
+    fn stop<'a>(
+        &'a self,
+        update: UpdateId,
+        channel: Option<&'a ChannelName>,
+        reason: &'a str,
+        by: &'a By,
+    ) -> Answer<'a, Vec<BroadcastView>> {
+        let (channel, reason, by) = (channel.cloned(), reason.to_owned(), by.clone());
+        Box::pin(self.write(move |c| halt::stop(c, update, channel.as_ref(), &reason, &by)))
+    }
+
+    fn hold_update<'a>(
+        &'a self,
+        update: UpdateId,
+        channel: Option<&'a ChannelName>,
+        held: bool,
+        by: &'a By,
+    ) -> Answer<'a, Vec<BroadcastView>> {
+        let (channel, by) = (channel.cloned(), by.clone());
+        Box::pin(self.write(move |c| halt::hold_update(c, update, channel.as_ref(), held, &by)))
+    }
+
+    fn hold_channel<'a>(
+        &'a self,
+        channel: Option<&'a ChannelName>,
+        hold: Option<&'a str>,
+        by: &'a By,
+    ) -> Answer<'a, ()> {
+        let (channel, hold, by) = (channel.cloned(), hold.map(str::to_owned), by.clone());
+        Box::pin(self.write(move |c| halt::hold_channel(c, channel.as_ref(), hold.as_deref(), &by)))
+    }
+
+    fn holds(&self) -> Answer<'_, Vec<(Option<ChannelName>, String)>> {
+        Box::pin(self.read(halt::holds))
+    }
+}
+
+impl Queue for SqliteLedger {
+    fn take<'a>(&'a self, channel: &'a ChannelName, rows: u32, now: Wall) -> Answer<'a, Taken> {
+        Box::pin(async move {
+            let (boot, channel) = (self.own_boot()?, channel.clone());
+            let moment = Moment { boot, now };
+            let sealed = self
+                .write(move |c| take::take(c, channel.as_str(), rows, moment))
+                .await?;
+            Ok(match sealed {
+                SealedTaken::Window(window) => Taken::Window(window.open(&self.keys)?),
+                SealedTaken::Idle(until) => Taken::Idle(until),
+                SealedTaken::Held(reason) => Taken::Held(reason),
+            })
+        })
+    }
+
+    fn disarm(&self, window: WindowId, from: Ordinal, now: Wall) -> Answer<'_, ()> {
+        Box::pin(self.write(move |c| disarm::disarm(c, window, from, now)))
+    }
+
+    fn record<'a>(&'a self, batch: u64, outcomes: &'a [Recorded]) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let (boot, outcomes) = (self.own_boot()?, outcomes.to_vec());
+            self.write(move |c| record::record(c, boot, batch, &outcomes))
+                .await
+        })
+    }
+
+    fn receive<'a>(&'a self, receipts: &'a [ReceiptRecord]) -> Answer<'a, Received> {
+        let receipts = receipts.to_vec();
+        Box::pin(self.write(move |c| receive::receive(c, &receipts)))
+    }
+
+    fn by_provider_id<'a>(
+        &'a self,
+        channel: &'a ChannelName,
+        provider_id: &'a str,
+    ) -> Answer<'a, Option<(BroadcastId, Ordinal)>> {
+        let (channel, provider_id) = (channel.clone(), provider_id.to_owned());
+        Box::pin(self.read(move |c| deliveries::by_provider_id(c, channel.as_str(), &provider_id)))
+    }
+
+    fn end_cleanly(&self, now: Wall) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let boot = self.own_boot()?;
+            self.write(move |c| boot::end(c, boot, now)).await
+        })
+    }
+}
+
+impl Subscribers for SqliteLedger {
+    fn add_subscribers<'a>(
+        &'a self,
+        people: &'a [NewSubscriber],
+        by: &'a By,
+    ) -> Answer<'a, Imported> {
+        let (keys, people, by) = (Arc::clone(&self.keys), people.to_vec(), by.clone());
+        Box::pin(self.write(move |c| import::add(c, &keys, &people, &by)))
+    }
+
+    fn stage_import<'a>(&'a self, import: u64, people: &'a [NewSubscriber]) -> Answer<'a, ()> {
+        let (keys, people) = (Arc::clone(&self.keys), people.to_vec());
+        Box::pin(self.write(move |c| import::stage(c, &keys, import, &people)))
+    }
+
+    fn commit_import<'a>(&'a self, import: u64, keep: bool, by: &'a By) -> Answer<'a, Imported> {
+        let by = by.clone();
+        Box::pin(self.write(move |c| import::finish(c, import, keep, &by)))
+    }
+
+    fn put_endpoints<'a>(&'a self, endpoints: &'a [NewEndpoint], by: &'a By) -> Answer<'a, ()> {
+        let (keys, endpoints, by) = (Arc::clone(&self.keys), endpoints.to_vec(), by.clone());
+        Box::pin(self.write(move |c| subscribers::put_endpoints(c, &keys, &endpoints, &by)))
+    }
+
+    fn suppress<'a>(
+        &'a self,
+        address: &'a Address,
+        cause: SuppressionCause,
+        by: &'a By,
+    ) -> Answer<'a, ()> {
+        let (keys, address, by) = (Arc::clone(&self.keys), address.clone(), by.clone());
+        Box::pin(self.write(move |c| subscribers::suppress(c, &keys, &address, cause, &by)))
+    }
+
+    fn opt_out<'a>(&'a self, address_id: i64, by: &'a By) -> Answer<'a, ()> {
+        let by = by.clone();
+        Box::pin(self.write(move |c| subscribers::opt_out(c, address_id, &by)))
+    }
+
+    fn is_stopped(&self, address_id: i64) -> Answer<'_, bool> {
+        Box::pin(self.read(move |c| subscribers::is_stopped(c, address_id)))
+    }
+
+    fn subscriber_counts(&self) -> Answer<'_, Vec<(AddressKind, u64, u64)>> {
+        Box::pin(self.read(subscribers::subscriber_counts))
+    }
+}
+
+impl Reports for SqliteLedger {
+    fn broadcasts(&self, update: Option<UpdateId>) -> Answer<'_, Vec<BroadcastView>> {
+        Box::pin(self.read(move |c| views::broadcasts(c, update)))
+    }
+
+    fn deliveries<'a>(
+        &'a self,
+        update: UpdateId,
+        filter: &'a DeliveryFilter,
+    ) -> Answer<'a, Vec<DeliveryView>> {
+        let (keys, filter) = (Arc::clone(&self.keys), filter.clone());
+        Box::pin(self.read(move |c| deliveries::deliveries(c, &keys, update, &filter)))
+    }
+
+    fn evidence(&self, broadcast: BroadcastId) -> Answer<'_, BroadcastEvidence> {
+        let keys = Arc::clone(&self.keys);
+        Box::pin(self.read(move |c| evidence::evidence(c, &keys, broadcast)))
+    }
+
+    fn broadcast_ids(&self) -> Answer<'_, Vec<BroadcastId>> {
+        Box::pin(self.read(evidence::broadcast_ids))
+    }
+
+    fn unclean_ends(&self) -> Answer<'_, u64> {
+        Box::pin(async move {
+            let probe = self.read(|c| boot::newest(c)).await?;
+            let running = self.running_boot(probe);
+            self.read(move |c| boot::unclean_ends(c, running)).await
+        })
+    }
+
+    fn size_bytes(&self) -> Answer<'_, u64> {
+        Box::pin(async move {
+            self.checkpoint().await?;
+            let path = self.settings.database();
+            let bytes = |path: std::path::PathBuf| std::fs::metadata(path).map_or(0, |f| f.len());
+            Ok(bytes(path.clone()) + bytes(path.with_extension("db-wal")))
+        })
+    }
+}

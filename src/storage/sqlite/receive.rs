@@ -1,0 +1,140 @@
+//! Receipts: a receipt proves that its message was taken, and outranks every outcome.
+
+use super::attempt::{endings, receipts, spanned, standing};
+use super::broadcast::{Broadcast, Standing};
+use super::exception::{Care, Exception, wake_behind_address};
+use super::fault::Step;
+use super::record::address_of;
+use super::words::{milliseconds_after, reason_number};
+use oyez_domain::delivery::{Record, fold};
+use oyez_domain::ledger::{ReceiptRecord, Received};
+use oyez_domain::outcome::OutcomeCode;
+use rusqlite::{Connection, params};
+
+/// Appends receipts, one broadcast after the other.
+pub(super) fn receive(connection: &Connection, records: &[ReceiptRecord]) -> Step<Received> {
+    let mut sorted: Vec<&ReceiptRecord> = records.iter().collect();
+    sorted.sort_by_key(|r| (r.broadcast, r.ordinal));
+    let mut received = Received::default();
+    for of_one in sorted.chunk_by(|a, b| a.broadcast == b.broadcast) {
+        let Some(first) = of_one.first() else {
+            continue;
+        };
+        let Some(mut broadcast) = Broadcast::find(connection, first.broadcast)? else {
+            received.never_armed += super::words::natural(i64::try_from(of_one.len()).unwrap_or(0));
+            tracing::warn!(
+                broadcast = first.broadcast.0,
+                receipts = of_one.len(),
+                "receipts name a broadcast that does not exist; they were ignored"
+            );
+            continue;
+        };
+        for record in of_one {
+            match take_in(connection, &mut broadcast, record)? {
+                Effect::Applied => received.applied += 1,
+                Effect::Repeated => received.repeated += 1,
+                Effect::NeverArmed => {
+                    received.never_armed += 1;
+                    tracing::warn!(
+                        broadcast = broadcast.id.0,
+                        ordinal = record.ordinal.0,
+                        "a receipt names a delivery that was never sent; it was ignored"
+                    );
+                }
+            }
+        }
+        broadcast.save(connection)?;
+    }
+    Ok(received)
+}
+
+enum Effect {
+    Applied,
+    Repeated,
+    NeverArmed,
+}
+
+fn take_in(
+    connection: &Connection,
+    broadcast: &mut Broadcast,
+    record: &ReceiptRecord,
+) -> Step<Effect> {
+    let ordinal = record.ordinal;
+    let exception = Exception::find(connection, broadcast.id, ordinal)?;
+    if !was_armed(connection, broadcast, record, exception.as_ref())? {
+        return Ok(Effect::NeverArmed);
+    }
+    let before = standing(connection, broadcast, ordinal, exception.as_ref())?;
+    let new = connection
+        .prepare_cached(
+            "INSERT OR IGNORE INTO receipt (broadcast_id, ordinal, status, at_ms, reason)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            broadcast.id.0,
+            ordinal.0,
+            record.status.rank(),
+            milliseconds_after(broadcast.released_at, record.at),
+            reason_number(record.reason),
+        ])?;
+    if new == 0 {
+        return Ok(Effect::Repeated);
+    }
+    let state = fold(&receipts(connection, broadcast, ordinal)?);
+    if before.state == state {
+        return Ok(Effect::Repeated);
+    }
+    if exception.is_some() {
+        Exception::remove(connection, broadcast.id, ordinal)?;
+    }
+    broadcast.shift(before, Standing::new(state, None));
+    if !before.state.is_settled() && broadcast.has_newer(connection)? {
+        let address_id = address_of(connection, broadcast.id, ordinal)?;
+        wake_behind_address(connection, address_id, record.at)?;
+    }
+    Ok(Effect::Applied)
+}
+
+/// Whether anything was ever sent, or may be on its way, for which this could be a receipt.
+fn was_armed(
+    connection: &Connection,
+    broadcast: &Broadcast,
+    record: &ReceiptRecord,
+    exception: Option<&Exception>,
+) -> Step<bool> {
+    let ordinal = record.ordinal;
+    if ordinal.0 >= broadcast.next {
+        return Ok(false);
+    }
+    if exception.is_some_and(|known| known.care == Care::Armed) {
+        return Ok(true);
+    }
+    let (attempts, _) = endings(connection, broadcast, ordinal)?;
+    if attempts.iter().any(is_an_attempt) {
+        return Ok(true);
+    }
+    // Without any attempt it is either on its way for the first time, or it was never to be sent.
+    let never_to_be_sent = !attempts.is_empty() || exception.is_some();
+    Ok(!never_to_be_sent && spanned(connection, broadcast, ordinal)?.is_none())
+}
+
+fn is_an_attempt(record: &Record) -> bool {
+    match record {
+        Record::Outcome { code, .. } => match code {
+            OutcomeCode::Suppressed
+            | OutcomeCode::Stopped
+            | OutcomeCode::Expired
+            | OutcomeCode::Superseded => false,
+            OutcomeCode::Accepted
+            | OutcomeCode::Throttled
+            | OutcomeCode::Deferred
+            | OutcomeCode::Rejected
+            | OutcomeCode::BadMessage
+            | OutcomeCode::ChannelDown
+            | OutcomeCode::ChannelRefused
+            | OutcomeCode::Unknown
+            | OutcomeCode::Orphaned => true,
+        },
+        Record::Armed { .. } | Record::Disarmed { .. } | Record::Receipt(_) => false,
+    }
+}

@@ -1,0 +1,345 @@
+//! Recording outcomes: each appended once, with the counters and exceptions that follow from it.
+
+use super::attempt::{Ending, standing};
+use super::broadcast::{Broadcast, Standing};
+use super::exception::{Care, Exception, wake_behind_address};
+use super::fault::Step;
+use super::window::{Announced, close};
+use oyez_domain::LedgerError;
+use oyez_domain::broadcast::BroadcastState;
+use oyez_domain::delivery::{DeliveryState, settled_by};
+use oyez_domain::id::{BroadcastId, Ordinal};
+use oyez_domain::ledger::{Follow, Recorded, WindowId};
+use oyez_domain::outcome::{OutcomeCode, Reason};
+use oyez_domain::subscriber::SuppressionCause;
+use oyez_domain::time::Wall;
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::HashMap;
+
+/// Appends a batch. One that was recorded already changes nothing: each outcome is known by its attempt.
+pub(super) fn record(
+    connection: &Connection,
+    boot: i64,
+    batch: u64,
+    outcomes: &[Recorded],
+) -> Step<()> {
+    let batch = super::words::integer(batch);
+    let last: i64 = connection
+        .prepare_cached("SELECT last_batch FROM boot WHERE id = ?1")?
+        .query_row([boot], |row| row.get(0))?;
+    if batch == last {
+        return Ok(());
+    }
+    let mut sorted: Vec<&Recorded> = outcomes.iter().collect();
+    sorted.sort_unstable_by_key(|r| (r.broadcast, r.ordinal, r.attempt));
+    for of_one in sorted.chunk_by(|a, b| a.broadcast == b.broadcast) {
+        if let Some(first) = of_one.first() {
+            let mut recording = Recording::of(connection, first.broadcast)?;
+            for recorded in of_one {
+                recording.append(recorded)?;
+            }
+            recording.finish()?;
+        }
+    }
+    connection
+        .prepare_cached("UPDATE boot SET last_batch = max(last_batch, ?2) WHERE id = ?1")?
+        .execute([boot, batch])?;
+    Ok(())
+}
+
+/// The outcomes of one broadcast in one batch.
+struct Recording<'c> {
+    connection: &'c Connection,
+    broadcast: Broadcast,
+    has_receipts: bool,
+    has_newer: bool,
+    windows: HashMap<WindowId, Option<(Announced, usize)>>,
+}
+
+/// What an outcome leads to.
+#[derive(Debug, Clone, Copy)]
+enum Next {
+    Wait {
+        not_before: Wall,
+        charged: u32,
+        unknowns: u32,
+    },
+    Unknown,
+    /// Settled by the outcome itself.
+    Settled(DeliveryState),
+    /// Settled by a decision that is noted after it.
+    Decided(OutcomeCode, Option<Reason>),
+}
+
+impl<'c> Recording<'c> {
+    fn of(connection: &'c Connection, id: BroadcastId) -> Step<Self> {
+        let broadcast = Broadcast::get(connection, id)?;
+        let has_receipts = connection
+            .prepare_cached("SELECT 1 FROM receipt WHERE broadcast_id = ?1 LIMIT 1")?
+            .query_row([id.0], |_| Ok(()))
+            .optional()?
+            .is_some();
+        Ok(Self {
+            connection,
+            has_newer: broadcast.has_newer(connection)?,
+            broadcast,
+            has_receipts,
+            windows: HashMap::new(),
+        })
+    }
+
+    fn append(&mut self, recorded: &Recorded) -> Step<()> {
+        let (connection, ordinal) = (self.connection, recorded.ordinal);
+        if ordinal.0 >= self.broadcast.next {
+            let (Ordinal(ordinal), BroadcastId(id)) = (ordinal, self.broadcast.id);
+            let why = format!("delivery {ordinal} of broadcast {id} was never announced");
+            return Err(LedgerError::State(why).into());
+        }
+        let exception = Exception::find(connection, self.broadcast.id, ordinal)?;
+        let before = self.standing_before(recorded, exception.as_ref())?;
+        let next = self.next(recorded, exception.as_ref());
+        let ending = Ending {
+            ordinal,
+            attempt: recorded.attempt,
+            at: recorded.at,
+            code: recorded.code,
+            again: matches!(next, Next::Wait { .. } | Next::Decided(..)),
+            reason: recorded.reason,
+            reply: &recorded.reply,
+            provider_id: recorded.provider_id.as_deref(),
+        };
+        if !ending.append(connection, &self.broadcast)? {
+            return Ok(());
+        }
+        self.broadcast.note_outcome(recorded.at);
+        self.answer_window(recorded)?;
+        if recorded.suppress {
+            self.suppress(ordinal, recorded.at)?;
+        }
+        if changes_state(recorded, before, exception.as_ref()) {
+            self.follow(&ending, before, exception, next)?;
+        }
+        Ok(())
+    }
+
+    /// The common case, a first attempt of a delivery nothing else is known of, needs no look.
+    fn standing_before(
+        &self,
+        recorded: &Recorded,
+        exception: Option<&Exception>,
+    ) -> Step<Standing> {
+        if recorded.attempt == 1 && exception.is_none() && !self.has_receipts {
+            return Ok(Standing::new(DeliveryState::Sending, None));
+        }
+        standing(
+            self.connection,
+            &self.broadcast,
+            recorded.ordinal,
+            exception,
+        )
+    }
+
+    fn next(&self, recorded: &Recorded, exception: Option<&Exception>) -> Next {
+        if recorded.code == OutcomeCode::Accepted {
+            return Next::Settled(DeliveryState::Accepted);
+        }
+        let unsure =
+            recorded.code == OutcomeCode::Unknown || exception.is_some_and(|known| known.unsure);
+        let settled = |state, code, reason| {
+            if settled_by(recorded.code) == state {
+                Next::Settled(state)
+            } else {
+                Next::Decided(code, reason)
+            }
+        };
+        match recorded.follow {
+            Follow::Wait {
+                not_before,
+                charged,
+                unknowns,
+            } => match self.too_late(recorded.at) {
+                None => Next::Wait {
+                    not_before,
+                    charged,
+                    unknowns,
+                },
+                Some(_) if recorded.code == OutcomeCode::Unknown => Next::Unknown,
+                Some(_) if unsure => Next::Decided(OutcomeCode::Unknown, Some(Reason::Uncertain)),
+                Some((code, reason)) => Next::Decided(code, Some(reason)),
+            },
+            Follow::Unknown if settled_by(recorded.code) == DeliveryState::Unknown => Next::Unknown,
+            Follow::Unknown => Next::Decided(OutcomeCode::Unknown, Some(Reason::Uncertain)),
+            Follow::Accepted => settled(DeliveryState::Accepted, OutcomeCode::Accepted, None),
+            Follow::Failed => settled(
+                DeliveryState::Rejected,
+                OutcomeCode::Rejected,
+                recorded.reason,
+            ),
+            Follow::Suppressed => settled(
+                DeliveryState::Suppressed,
+                OutcomeCode::Suppressed,
+                recorded.reason,
+            ),
+            Follow::Expired => settled(
+                DeliveryState::Expired,
+                OutcomeCode::Expired,
+                Some(Reason::Expired),
+            ),
+        }
+    }
+
+    /// Whether nothing more may be sent, and why.
+    fn too_late(&self, at: Wall) -> Option<(OutcomeCode, Reason)> {
+        if self.broadcast.state == BroadcastState::Stopped {
+            Some((OutcomeCode::Stopped, Reason::Stopped))
+        } else if at >= self.broadcast.expires_at {
+            Some((OutcomeCode::Expired, Reason::Expired))
+        } else {
+            None
+        }
+    }
+
+    fn follow(
+        &mut self,
+        ending: &Ending<'_>,
+        before: Standing,
+        exception: Option<Exception>,
+        next: Next,
+    ) -> Step<()> {
+        let (id, ordinal) = (self.broadcast.id, ending.ordinal);
+        let was_exception = exception.is_some();
+        let (after, keep) = match next {
+            Next::Wait {
+                not_before,
+                charged,
+                unknowns,
+            } => {
+                let waiting = Exception {
+                    care: Care::Waiting,
+                    charged,
+                    unknowns,
+                    not_before,
+                    ..self.kept(ending, exception)?
+                };
+                (waiting.standing(), Some(waiting))
+            }
+            Next::Unknown => {
+                let unknown = self.kept(ending, exception)?;
+                (unknown.standing(), Some(unknown))
+            }
+            Next::Settled(state) => (Standing::new(state, ending.reason), None),
+            Next::Decided(code, reason) => {
+                let decided = Ending::decided(ordinal, ending.attempt + 1, ending.at, code, reason);
+                decided.append(self.connection, &self.broadcast)?;
+                if settled_by(code) == DeliveryState::Unknown {
+                    let unknown = self.kept(&decided, exception)?;
+                    (unknown.standing(), Some(unknown))
+                } else {
+                    (Standing::new(settled_by(code), reason), None)
+                }
+            }
+        };
+        match keep {
+            Some(kept) => kept.put(self.connection, id)?,
+            None if was_exception => Exception::remove(self.connection, id, ordinal)?,
+            None => {}
+        }
+        self.broadcast.shift(before, after);
+        if self.has_newer && after.state != DeliveryState::Waiting {
+            let address_id = address_of(self.connection, id, ordinal)?;
+            wake_behind_address(self.connection, address_id, ending.at)?;
+        }
+        Ok(())
+    }
+
+    /// The delivery as an exception after this attempt: unknown, unless the caller says otherwise.
+    fn kept(&self, ending: &Ending<'_>, exception: Option<Exception>) -> Step<Exception> {
+        let known = match exception {
+            Some(known) => known,
+            None => {
+                let address_id = address_of(self.connection, self.broadcast.id, ending.ordinal)?;
+                Exception::untouched(ending.ordinal, address_id, Care::Unknown, ending.at)
+            }
+        };
+        Ok(Exception {
+            care: Care::Unknown,
+            attempt: ending.attempt,
+            unknowns: known.unknowns + 1,
+            unsure: known.unsure || ending.code == OutcomeCode::Unknown,
+            not_before: ending.at,
+            reason: ending.reason,
+            ..known
+        })
+    }
+
+    /// Counts the announcement as answered, if it stands.
+    fn answer_window(&mut self, recorded: &Recorded) -> Step<()> {
+        let window = match self.windows.entry(recorded.window) {
+            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+            std::collections::hash_map::Entry::Vacant(unknown) => unknown
+                .insert(Announced::find(self.connection, recorded.window)?.map(|found| (found, 0))),
+        };
+        if let Some((announced, answered)) = window
+            && announced.broadcast == self.broadcast.id
+            && announced.covers(recorded.ordinal, recorded.attempt)
+        {
+            *answered += 1;
+        }
+        Ok(())
+    }
+
+    fn suppress(&self, ordinal: Ordinal, at: Wall) -> Step<()> {
+        self.connection
+            .prepare_cached(
+                "INSERT OR IGNORE INTO suppression (keyed_hash, cause, at)
+                 SELECT a.keyed_hash, ?3, ?4 FROM audience u JOIN address a ON a.id = u.address_id
+                 WHERE u.broadcast_id = ?1 AND u.ordinal = ?2",
+            )?
+            .execute(params![
+                self.broadcast.id.0,
+                ordinal.0,
+                SuppressionCause::AddressUnknown.code(),
+                at.0
+            ])?;
+        Ok(())
+    }
+
+    fn finish(mut self) -> Step<()> {
+        for (window, known) in self.windows {
+            if let Some((_, answered)) = known {
+                close(self.connection, window, answered)?;
+            }
+        }
+        self.broadcast.save(self.connection)
+    }
+}
+
+/// Whether an outcome says something new of where its delivery stands. A receipt says more than any outcome,
+/// a later attempt more than an earlier one, and an acceptance more than any refusal.
+fn changes_state(recorded: &Recorded, before: Standing, exception: Option<&Exception>) -> bool {
+    match before.state {
+        DeliveryState::Accepted | DeliveryState::Delivered | DeliveryState::Undelivered => false,
+        DeliveryState::Pending
+        | DeliveryState::Sending
+        | DeliveryState::Waiting
+        | DeliveryState::Unknown => {
+            recorded.code == OutcomeCode::Accepted
+                || exception.is_none_or(|known| known.attempt < recorded.attempt)
+        }
+        DeliveryState::Rejected
+        | DeliveryState::Suppressed
+        | DeliveryState::Expired
+        | DeliveryState::Superseded
+        | DeliveryState::Stopped => recorded.code == OutcomeCode::Accepted,
+    }
+}
+
+pub(super) fn address_of(
+    connection: &Connection,
+    broadcast: BroadcastId,
+    ordinal: Ordinal,
+) -> Step<i64> {
+    Ok(connection
+        .prepare_cached("SELECT address_id FROM audience WHERE broadcast_id = ?1 AND ordinal = ?2")?
+        .query_row([broadcast.0, ordinal.0], |row| row.get(0))?)
+}

@@ -1,0 +1,208 @@
+//! People, partners, and addresses never to be used.
+
+use super::common::{audit, next_sequence};
+use super::fault::Step;
+use super::words::{kind_from, kind_number, natural};
+use crate::key::{KeyedHash, Keys};
+use oyez_domain::address::{Address, AddressKind};
+use oyez_domain::ledger::{By, NewEndpoint};
+use oyez_domain::subscriber::SuppressionCause;
+use oyez_domain::{LedgerError, Refusal};
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// The row of an address, made when it is missing, and whether it was.
+pub(super) fn address_row(
+    connection: &Connection,
+    keys: &Keys,
+    address: &Address,
+) -> Step<(i64, bool)> {
+    let hash = keys.hash(address);
+    if let Some(id) = row_with_hash(connection, &hash)? {
+        return Ok((id, false));
+    }
+    connection
+        .prepare_cached("INSERT INTO address (kind, keyed_hash, ciphertext) VALUES (?1, ?2, ?3)")?
+        .execute(params![
+            kind_number(address.kind()),
+            hash,
+            keys.seal_address(address, &hash)?
+        ])?;
+    Ok((connection.last_insert_rowid(), true))
+}
+
+pub(super) fn row_with_hash(connection: &Connection, hash: &KeyedHash) -> Step<Option<i64>> {
+    Ok(connection
+        .prepare_cached("SELECT id FROM address WHERE keyed_hash = ?1")?
+        .query_row([hash], |row| row.get(0))
+        .optional()?)
+}
+
+fn hash_of_row(connection: &Connection, address_id: i64) -> Step<KeyedHash> {
+    connection
+        .prepare_cached("SELECT keyed_hash FROM address WHERE id = ?1")?
+        .query_row([address_id], |row| row.get(0))
+        .optional()?
+        .ok_or_else(|| LedgerError::NotFound(format!("address {address_id}")).into())
+}
+
+/// The number of a language, made when it is new.
+pub(super) fn language_row(connection: &Connection, tag: &str) -> Step<i64> {
+    connection
+        .prepare_cached("INSERT OR IGNORE INTO language (tag) VALUES (?1)")?
+        .execute([tag])?;
+    Ok(connection
+        .prepare_cached("SELECT id FROM language WHERE tag = ?1")?
+        .query_row([tag], |row| row.get(0))?)
+}
+
+/// Registers or replaces partners' endpoints.
+pub(super) fn put_endpoints(
+    connection: &Connection,
+    keys: &Keys,
+    endpoints: &[NewEndpoint],
+    by: &By,
+) -> Step<()> {
+    let sequence = next_sequence(connection)?;
+    for endpoint in endpoints {
+        put_endpoint(connection, keys, endpoint, sequence)?;
+        audit(connection, by, "put_endpoint", &endpoint.name, "")?;
+    }
+    Ok(())
+}
+
+fn put_endpoint(
+    connection: &Connection,
+    keys: &Keys,
+    NewEndpoint { name, url, secret }: &NewEndpoint,
+    sequence: i64,
+) -> Step<()> {
+    let (address_id, _) = address_row(connection, keys, url)?;
+    let taken: Option<String> = connection
+        .prepare_cached(
+            "SELECT name FROM endpoint WHERE address_id = ?1 AND current = 1 AND name <> ?2",
+        )?
+        .query_row(params![address_id, name], |row| row.get(0))
+        .optional()?;
+    if let Some(other) = taken {
+        let why = format!("this address belongs to the endpoint {other} already");
+        return Err(Refusal::new("url", "taken", why).into());
+    }
+    retire(connection, name, address_id, sequence)?;
+    connection.execute(
+        "INSERT OR REPLACE INTO endpoint (address_id, name, current, secret)
+         VALUES (?1, ?2, 1, ?3)",
+        params![address_id, name, keys.seal_secret(secret, &keys.hash(url))?],
+    )?;
+    connection.execute(
+        "UPDATE address SET destination = ?2 WHERE id = ?1",
+        params![address_id, name],
+    )?;
+    if !is_subscribed(connection, AddressKind::Endpoint, address_id)? {
+        connection.execute(
+            "INSERT OR REPLACE INTO subscription (kind, address_id, from_seq, language)
+             VALUES (?1, ?2, ?3, 1)",
+            params![kind_number(AddressKind::Endpoint), address_id, sequence],
+        )?;
+    }
+    Ok(())
+}
+
+/// The partner has moved away from every other address.
+fn retire(connection: &Connection, name: &str, address_id: i64, sequence: i64) -> Step<()> {
+    connection.execute(
+        "UPDATE subscription SET to_seq = ?3 WHERE kind = ?4 AND to_seq IS NULL AND address_id IN
+             (SELECT address_id FROM endpoint WHERE name = ?1 AND current = 1 AND address_id <> ?2)",
+        params![name, address_id, sequence, kind_number(AddressKind::Endpoint)],
+    )?;
+    connection.execute(
+        "UPDATE endpoint SET current = 0 WHERE name = ?1 AND address_id <> ?2",
+        params![name, address_id],
+    )?;
+    Ok(())
+}
+
+pub(super) fn is_subscribed(
+    connection: &Connection,
+    kind: AddressKind,
+    address_id: i64,
+) -> Step<bool> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT 1 FROM subscription WHERE kind = ?1 AND address_id = ?2 AND to_seq IS NULL",
+        )?
+        .query_row(params![kind_number(kind), address_id], |_| Ok(()))
+        .optional()?
+        .is_some())
+}
+
+/// Never use this address again.
+pub(super) fn suppress(
+    connection: &Connection,
+    keys: &Keys,
+    address: &Address,
+    cause: SuppressionCause,
+    by: &By,
+) -> Step<()> {
+    write_suppression(connection, &keys.hash(address), cause, by)?;
+    audit(connection, by, "suppress", "address", cause.code())
+}
+
+/// Stops messages to the address with this row.
+pub(super) fn opt_out(connection: &Connection, address_id: i64, by: &By) -> Step<()> {
+    let hash = hash_of_row(connection, address_id)?;
+    write_suppression(connection, &hash, SuppressionCause::OptOut, by)?;
+    audit(
+        connection,
+        by,
+        "opt_out",
+        &format!("address {address_id}"),
+        "",
+    )
+}
+
+fn write_suppression(
+    connection: &Connection,
+    hash: &KeyedHash,
+    cause: SuppressionCause,
+    by: &By,
+) -> Step<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO suppression (keyed_hash, cause, at) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![hash, cause.code(), by.at.0])?;
+    Ok(())
+}
+
+pub(super) fn is_stopped(connection: &Connection, address_id: i64) -> Step<bool> {
+    is_suppressed(connection, &hash_of_row(connection, address_id)?)
+}
+
+pub(super) fn is_suppressed(connection: &Connection, hash: &KeyedHash) -> Step<bool> {
+    Ok(connection
+        .prepare_cached("SELECT 1 FROM suppression WHERE keyed_hash = ?1")?
+        .query_row([hash], |_| Ok(()))
+        .optional()?
+        .is_some())
+}
+
+/// Subscriptions by kind, and how many of them are suppressed.
+pub(super) fn subscriber_counts(connection: &Connection) -> Step<Vec<(AddressKind, u64, u64)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT c.kind, c.subscriptions, (
+             SELECT count(*) FROM suppression x JOIN address a ON a.keyed_hash = x.keyed_hash
+             JOIN subscription s ON s.kind = a.kind AND s.address_id = a.id AND s.to_seq IS NULL
+             WHERE a.kind = c.kind)
+         FROM (SELECT kind, count(*) AS subscriptions FROM subscription
+             WHERE to_seq IS NULL GROUP BY kind) c ORDER BY c.kind",
+    )?;
+    let rows = statement.query([])?;
+    super::words::collect(rows, |row| {
+        Ok((
+            kind_from(row.get(0)?)?,
+            natural(row.get(1)?),
+            natural(row.get(2)?),
+        ))
+    })
+}
