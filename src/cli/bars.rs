@@ -1,6 +1,6 @@
 //! Progress: a bar for each channel on a terminal, one plain line every ten seconds elsewhere.
 
-use crate::terminal::{count, say};
+use crate::terminal::{count, say, time};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use oyez_dispatch::progress::{BroadcastProgress, Progress};
 use oyez_domain::time::Wall;
@@ -112,14 +112,6 @@ fn speed(broadcast: &BroadcastProgress) -> Option<String> {
     }
 }
 
-/// `00:41`, `1:02:03`.
-fn time(seconds: f64) -> String {
-    // A float is cut off at the ends of the range, and nobody waits for centuries.
-    let seconds = seconds.ceil().clamp(0.0, 4e9) as u64;
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes:02}:{seconds:02}") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,10 +145,5 @@ mod tests {
     fn a_finished_channel_says_how_long_it_took() {
         let done = serde_json::json!({"accepted": 980, "pending": 0, "state": "done"});
         assert_eq!(words(&progress(done)), "1,000/1,000  done in 00:30  failed 20");
-    }
-
-    #[test]
-    fn times_are_read_like_a_clock() {
-        assert_eq!([time(0.0), time(41.2), time(3723.0)], ["00:00", "00:42", "1:02:03"]);
     }
 }

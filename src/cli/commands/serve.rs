@@ -1,0 +1,116 @@
+//! `oyez serve`: console, API, public page and the engine, until somebody ends it.
+
+use crate::app::{Access, App};
+use crate::args::Global;
+use crate::door;
+use crate::exit::{Exit, Failure};
+use crate::settings::{Settings, Sources};
+use crate::terminal;
+use oyez_dispatch::Engine;
+use oyez_http::Doors;
+use serde::Serialize;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use tokio::net::{TcpListener, UnixListener};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Where everything is, for people and scripts.
+#[derive(Debug, Serialize)]
+struct Whereabouts {
+    console: String,
+    api: String,
+    public: String,
+    control_socket: PathBuf,
+    token_file: Option<PathBuf>,
+}
+
+/// Runs until Ctrl-C, SIGTERM, or an outcome cannot be recorded any more.
+pub(crate) async fn run(global: &Global) -> anyhow::Result<Exit> {
+    let mut settings = Sources::from_process(&global.config).read()?;
+    crate::telemetry::start(&settings.log);
+    let interrupted = crate::lifecycle::ending(&TaskTracker::new())?;
+    let app = App::open(&settings, Access::Write)?;
+    let tcp = listen(&mut settings).await?;
+    let token_file = crate::token::ready(&mut settings)?;
+    let path = door::socket_path(&settings);
+    let socket = control_socket(&path).await?;
+    let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
+    let (desk, engine) = app.start().await?;
+    let doors = Doors { tcp: Some(tcp), socket: Some(socket) };
+    tasks.spawn(oyez_http::serve(doors, settings.http.clone(), desk, end.clone()));
+    announce(global, &settings, &path, token_file)?;
+    let failed = tokio::select! {
+        () = interrupted.cancelled() => false,
+        () = engine.failed() => true,
+    };
+    // Nobody should find a socket that no longer answers.
+    drop(std::fs::remove_file(&path));
+    close(engine, &tasks, &end, failed).await
+}
+
+/// New requests are refused first, then what is in flight ends and is recorded.
+async fn close(engine: Engine, tasks: &TaskTracker, end: &CancellationToken, failed: bool) -> anyhow::Result<Exit> {
+    end.cancel();
+    tasks.close();
+    tasks.wait().await;
+    engine.shut_down().await;
+    if failed {
+        let help = "look at the disk and the log, then start `oyez serve` again: it finds what was on its way";
+        return Err(Failure::new(Exit::StorageFailed, "storage_failed", "outcomes can no longer be recorded, so nothing more is sent", help).into());
+    }
+    Ok(Exit::Done)
+}
+
+async fn listen(settings: &mut Settings) -> Result<TcpListener, Failure> {
+    let wanted = settings.http.listen;
+    let failed = |error: &std::io::Error| {
+        let (code, help) = if error.kind() == ErrorKind::AddrInUse {
+            ("address_in_use", "another program listens there; end it, or choose another port with http.listen")
+        } else if error.kind() == ErrorKind::PermissionDenied {
+            ("address_forbidden", "ports below 1024 need a privilege; choose another with http.listen")
+        } else {
+            ("address_unusable", "choose an address of this machine with http.listen")
+        };
+        Failure::new(Exit::BadConfiguration, code, format!("http.listen = {wanted}: {error}"), help)
+    };
+    let listener = TcpListener::bind(wanted).await.map_err(|error| failed(&error))?;
+    // Port 0 means a free one; from here on everybody says the real one.
+    settings.http.listen = listener.local_addr().map_err(|error| failed(&error))?;
+    Ok(listener)
+}
+
+/// The socket through which commands on this machine speak to us. The directory is locked by now, so whatever is
+/// left there belongs to nobody.
+async fn control_socket(path: &Path) -> Result<UnixListener, Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::new(Exit::BadConfiguration, "no_control_socket", format!("{}: {error}", path.display()),
+            "the path of a socket has at most 107 bytes; choose a shorter store.data_dir on a local disk")
+    };
+    if door::answers(path).await {
+        return Err(Failure::new(Exit::RefusedByState, "held_by_another", format!("another oyez answers at {}", path.display()), "stop it first"));
+    }
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
+        Ok(()) | Err(_) => {}
+    }
+    let listener = UnixListener::bind(path).map_err(failed)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    Ok(listener)
+}
+
+fn announce(global: &Global, settings: &Settings, socket: &Path, token_file: Option<PathBuf>) -> anyhow::Result<()> {
+    let base = settings.http.base();
+    let places = Whereabouts {
+        console: format!("{base}/console"),
+        api: format!("{base}/api/v1"),
+        public: settings.organisation.public_url.clone(),
+        control_socket: socket.to_owned(),
+        token_file,
+    };
+    terminal::data(global.json, &places, || {
+        let token = places.token_file.as_ref().map_or_else(String::new, |file| format!("  token in {}", file.display()));
+        format!("oyez serves: console {}  API {}  public page {}{token}", places.console, places.api, places.public)
+    })
+}
