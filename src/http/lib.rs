@@ -1,1 +1,38 @@
-//! Skeleton.
+//! The doors of oyez: the API for programs, the console for the organisation, the public site for everybody,
+//! and the callbacks of providers.
+//!
+//! A handler parses, asks the desk, and renders. [`serve::serve`] runs the doors; [`router`] is what is behind them.
+
+mod body;
+mod callbacks;
+pub mod channels;
+mod console;
+pub mod deliveries;
+pub mod events;
+mod finish;
+mod health;
+mod host;
+mod idempotency;
+pub mod incidents;
+mod journal;
+mod openapi;
+mod page;
+pub mod problem;
+pub mod progress;
+mod public;
+pub mod releases;
+mod router;
+pub mod serve;
+pub mod services;
+pub mod settings;
+pub mod state;
+mod stop;
+pub mod subscribers;
+pub mod updates;
+pub mod view;
+mod well_known;
+
+pub use router::router;
+pub use serve::{Listeners, bind_socket, serve};
+pub use settings::HttpSettings;
+pub use state::House;

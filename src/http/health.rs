@@ -1,0 +1,141 @@
+//! `/healthz`, `/readyz` and `/metrics`: for machines that watch this one.
+
+use crate::problem::Problem;
+use crate::state::House;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use hyper::header::CONTENT_TYPE;
+use oyez_dispatch::progress::CountsView;
+use oyez_dispatch::queue::QueueRow;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use std::sync::atomic::AtomicU64;
+
+/// The program runs.
+pub(crate) async fn alive() -> &'static str {
+    "ok\n"
+}
+
+/// The program runs and its ledger answers.
+pub(crate) async fn ready(State(house): State<House>) -> Result<&'static str, Problem> {
+    house.desk.ledger.holds().await?;
+    Ok("ready\n")
+}
+
+type Labels = [(&'static str, String); 2];
+type Counts = Family<Labels, Gauge>;
+type Speeds = Family<[(&'static str, String); 1], Gauge<f64, AtomicU64>>;
+
+/// Numbers in the text format of Prometheus. Labels are channels and states: their number is bounded.
+pub(crate) async fn metrics(State(house): State<House>) -> Result<Response, Problem> {
+    let rows = house.desk.queue().await?;
+    let holds = house.desk.ledger.holds().await?;
+    let mut registry = Registry::with_prefix("oyez");
+    let queued = Counts::default();
+    let unsettled = Counts::default();
+    let speeds = Speeds::default();
+    let limits = Speeds::default();
+    let paused = Family::<[(&'static str, String); 1], Gauge>::default();
+    for row in &rows {
+        let channel = [("channel", row.channel.to_string())];
+        count(&queued, row);
+        outcomes(&unsettled, row);
+        speeds
+            .get_or_create(&channel)
+            .set(row.per_second.unwrap_or(0.0));
+        if let Some(limit) = row.limit_per_second {
+            limits.get_or_create(&channel).set(limit);
+        }
+        let held = holds
+            .iter()
+            .any(|(name, _)| name.as_ref().is_none_or(|name| *name == row.channel));
+        paused
+            .get_or_create(&channel)
+            .set(i64::from(held || row.paused.is_some()));
+    }
+    registry.register(
+        "queue_deliveries",
+        "Deliveries that are not settled, by channel and state",
+        queued,
+    );
+    registry.register(
+        "broadcast_deliveries",
+        "Deliveries of unfinished broadcasts, by channel and outcome",
+        unsettled,
+    );
+    registry.register(
+        "outcomes_per_second",
+        "Outcomes a second at the moment",
+        speeds,
+    );
+    registry.register(
+        "limit_per_second",
+        "The limit of a channel, where it has one",
+        limits,
+    );
+    registry.register(
+        "channel_paused",
+        "1 while a channel sends nothing by hold or pause",
+        paused,
+    );
+    let mut text = String::new();
+    encode(&mut text, &registry).map_err(|_| {
+        Problem::new(
+            crate::problem::Kind::Internal,
+            "The numbers could not be written.",
+        )
+    })?;
+    Ok((
+        [(
+            CONTENT_TYPE,
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        )],
+        text,
+    )
+        .into_response())
+}
+
+fn gauge(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn count(family: &Counts, row: &QueueRow) {
+    let fresh = row
+        .pending
+        .saturating_sub(row.in_flight)
+        .saturating_sub(row.waiting);
+    for (state, many) in [
+        ("pending", fresh),
+        ("sending", row.in_flight),
+        ("waiting", row.waiting),
+    ] {
+        let labels = [
+            ("channel", row.channel.to_string()),
+            ("state", state.to_owned()),
+        ];
+        family.get_or_create(&labels).set(gauge(many));
+    }
+}
+
+fn outcomes(family: &Counts, row: &QueueRow) {
+    let sum =
+        |of: fn(&CountsView) -> u64| row.broadcasts.iter().map(|b| of(&b.counts)).sum::<u64>();
+    let outcomes = [
+        ("accepted", sum(|c| c.accepted)),
+        ("failed", sum(|c| c.failed)),
+        ("unknown", sum(|c| c.unknown)),
+        ("suppressed", sum(|c| c.suppressed)),
+        ("stopped", sum(|c| c.stopped)),
+        ("expired", sum(|c| c.expired)),
+        ("superseded", sum(|c| c.superseded)),
+    ];
+    for (outcome, many) in outcomes {
+        let labels = [
+            ("channel", row.channel.to_string()),
+            ("outcome", outcome.to_owned()),
+        ];
+        family.get_or_create(&labels).set(gauge(many));
+    }
+}
