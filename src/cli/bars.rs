@@ -23,8 +23,17 @@ pub(crate) struct Bars {
 impl Bars {
     /// Bars for a person (`is_terminal`) or plain lines for a log.
     pub(crate) fn new(is_terminal: bool) -> Self {
-        let target = if is_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        Self { is_terminal, multi: MultiProgress::with_draw_target(target), bars: BTreeMap::new(), said_at: None }
+        let target = if is_terminal {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        Self {
+            is_terminal,
+            multi: MultiProgress::with_draw_target(target),
+            bars: BTreeMap::new(),
+            said_at: None,
+        }
     }
 
     /// Shows where the update stands now. Call it as often as you like.
@@ -33,7 +42,10 @@ impl Bars {
             for broadcast in &progress.broadcasts {
                 self.draw(broadcast);
             }
-        } else if self.said_at.is_none_or(|at| progress.as_of.since(at) >= PLAIN_EVERY) {
+        } else if self
+            .said_at
+            .is_none_or(|at| progress.as_of.since(at) >= PLAIN_EVERY)
+        {
             self.said_at = Some(progress.as_of);
             say(plain(progress));
         }
@@ -77,29 +89,62 @@ fn style() -> ProgressStyle {
 }
 
 fn settled(broadcast: &BroadcastProgress) -> u64 {
-    broadcast.counts.asked.saturating_sub(broadcast.counts.pending)
+    broadcast
+        .counts
+        .asked
+        .saturating_sub(broadcast.counts.pending)
 }
 
 /// All channels in one line.
 fn plain(progress: &Progress) -> String {
-    let parts: Vec<_> = progress.broadcasts.iter().map(|b| format!("{} {}", b.channel, words(b))).collect();
-    if parts.is_empty() { format!("{}: nothing is on its way", progress.reference) } else { parts.join("; ") }
+    let parts: Vec<_> = progress
+        .broadcasts
+        .iter()
+        .map(|b| format!("{} {}", b.channel, words(b)))
+        .collect();
+    if parts.is_empty() {
+        format!("{}: nothing is on its way", progress.reference)
+    } else {
+        parts.join("; ")
+    }
 }
 
 /// `420/1,000  14.0/s of 15.0/s  eta 00:41  failed 2`, or why nothing is sent at the moment.
 fn words(broadcast: &BroadcastProgress) -> String {
     let counts = &broadcast.counts;
-    let mut parts = vec![format!("{}/{}", count(settled(broadcast)), count(counts.asked))];
+    let mut parts = vec![format!(
+        "{}/{}",
+        count(settled(broadcast)),
+        count(counts.asked)
+    )];
     match (&broadcast.paused, counts.pending) {
-        (_, 0) if broadcast.planned => parts.extend(broadcast.seconds.map(|seconds| format!("done in {}", time(seconds)))),
+        (_, 0) if broadcast.planned => parts.extend(
+            broadcast
+                .seconds
+                .map(|seconds| format!("done in {}", time(seconds))),
+        ),
         (Some(paused), _) => parts.push(paused.line.clone()),
         (None, _) => {
             parts.extend(speed(broadcast));
-            parts.push(broadcast.eta_seconds.map_or_else(|| "eta –".to_owned(), |eta| format!("eta {}", time(eta))));
+            parts.push(
+                broadcast
+                    .eta_seconds
+                    .map_or_else(|| "eta –".to_owned(), |eta| format!("eta {}", time(eta))),
+            );
         }
     }
-    let troubles = [("failed", counts.failed), ("unknown", counts.unknown), ("waiting", broadcast.waiting), ("stopped", counts.stopped)];
-    parts.extend(troubles.into_iter().filter(|(_, many)| *many > 0).map(|(word, many)| format!("{word} {}", count(many))));
+    let troubles = [
+        ("failed", counts.failed),
+        ("unknown", counts.unknown),
+        ("waiting", broadcast.waiting),
+        ("stopped", counts.stopped),
+    ];
+    parts.extend(
+        troubles
+            .into_iter()
+            .filter(|(_, many)| *many > 0)
+            .map(|(word, many)| format!("{word} {}", count(many))),
+    );
     parts.join("  ")
 }
 
@@ -125,25 +170,37 @@ mod tests {
             "limit_per_second": 15.0, "eta_seconds": 41.2, "seconds": 30.0, "released_at": 0, "paused": null,
             "next_due_at": null, "reasons": []
         });
-        value.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        value
+            .as_object_mut()
+            .unwrap()
+            .extend(change.as_object().unwrap().clone());
         serde_json::from_value(value).unwrap()
     }
 
     #[test]
     fn a_bar_says_speed_limit_time_left_and_failures() {
-        assert_eq!(words(&progress(serde_json::json!({}))), "420/1,000  14.0/s of 15.0/s  eta 00:42  failed 20");
+        assert_eq!(
+            words(&progress(serde_json::json!({}))),
+            "420/1,000  14.0/s of 15.0/s  eta 00:42  failed 20"
+        );
     }
 
     #[test]
     fn a_pause_is_said_in_place_of_a_speed() {
         let paused = serde_json::json!({"reason": "rate_limited", "until": 5, "line": "Provider limit reached; goes on by itself in 2 s"});
         let words = words(&progress(serde_json::json!({"paused": paused})));
-        assert_eq!(words, "420/1,000  Provider limit reached; goes on by itself in 2 s  failed 20");
+        assert_eq!(
+            words,
+            "420/1,000  Provider limit reached; goes on by itself in 2 s  failed 20"
+        );
     }
 
     #[test]
     fn a_finished_channel_says_how_long_it_took() {
         let done = serde_json::json!({"accepted": 980, "pending": 0, "state": "done"});
-        assert_eq!(words(&progress(done)), "1,000/1,000  done in 00:30  failed 20");
+        assert_eq!(
+            words(&progress(done)),
+            "1,000/1,000  done in 00:30  failed 20"
+        );
     }
 }

@@ -10,13 +10,14 @@ use oyez_dispatch::{Desk, Engine};
 use oyez_domain::Random;
 use oyez_domain::address::AddressKind;
 use oyez_domain::ledger::Subscribers;
+use oyez_http::Listeners;
 use reqwest::{Client, ClientBuilder, Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -92,7 +93,13 @@ impl Door {
         let socket = socket_path(&settings);
         if answers(&socket).await {
             let client = client(Some(&socket))?;
-            return Ok(Self { client, base: HERE.to_owned(), token: None, settings, here: None });
+            return Ok(Self {
+                client,
+                base: HERE.to_owned(),
+                token: None,
+                settings,
+                here: None,
+            });
         }
         Self::open_here(settings, need).await
     }
@@ -100,14 +107,28 @@ impl Door {
     fn to_server(settings: Settings, server: &str, token_file: &Path) -> Result<Self, Failure> {
         let usage = |what: String, help: &str| Failure::new(Exit::Usage, "bad_server", what, help);
         let base = server.trim_end_matches('/');
-        let known = url::Url::parse(base).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        let known = url::Url::parse(base)
+            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         if !known {
-            return Err(usage(format!("{server:?} is no address of a server"), "it looks like https://console.example.gov.uk"));
+            return Err(usage(
+                format!("{server:?} is no address of a server"),
+                "it looks like https://console.example.gov.uk",
+            ));
         }
-        let token = std::fs::read_to_string(token_file)
-            .map_err(|error| usage(format!("the token file {}: {error}", token_file.display()), "name a file that holds the token"))?;
+        let token = std::fs::read_to_string(token_file).map_err(|error| {
+            usage(
+                format!("the token file {}: {error}", token_file.display()),
+                "name a file that holds the token",
+            )
+        })?;
         let token = Some(SecretString::from(token.trim().to_owned()));
-        Ok(Self { client: client(None)?, base: base.to_owned(), token, settings, here: None })
+        Ok(Self {
+            client: client(None)?,
+            base: base.to_owned(),
+            token,
+            settings,
+            here: None,
+        })
     }
 
     async fn open_here(settings: Settings, need: Need) -> Result<Self, Failure> {
@@ -117,11 +138,16 @@ impl Door {
         };
         let app = App::open(&settings, access)?;
         let failed = |error: std::io::Error| {
-            Failure::new(Exit::Error, "no_socket", format!("a private socket could not be made: {error}"), "is the temporary directory full?")
+            Failure::new(
+                Exit::Error,
+                "no_socket",
+                format!("a private socket could not be made: {error}"),
+                "is the temporary directory full?",
+            )
         };
         let folder = tempfile::tempdir().map_err(failed)?;
         let path = folder.path().join(SOCKET);
-        let listener = UnixListener::bind(&path).map_err(failed)?;
+        let listener = oyez_http::bind_socket(&path).map_err(failed)?;
         let (desk, engine) = match need {
             Need::Read | Need::Write => (app.desk, None),
             Need::Send => {
@@ -130,10 +156,31 @@ impl Door {
             }
         };
         let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
-        let doors = oyez_http::Doors { tcp: None, socket: Some(listener) };
-        tasks.spawn(oyez_http::serve(doors, settings.http.clone(), desk.clone(), end.clone()));
-        let here = Some(Here { desk, engine, need, tasks, end, _folder: folder });
-        Ok(Self { client: client(Some(&path))?, base: HERE.to_owned(), token: None, settings, here })
+        let listeners = Listeners {
+            network: Vec::new(),
+            socket: Some(listener),
+        };
+        tasks.spawn(oyez_http::serve(
+            listeners,
+            settings.http.clone(),
+            desk.clone(),
+            end.clone(),
+        ));
+        let here = Some(Here {
+            desk,
+            engine,
+            need,
+            tasks,
+            end,
+            _folder: folder,
+        });
+        Ok(Self {
+            client: client(Some(&path))?,
+            base: HERE.to_owned(),
+            token: None,
+            settings,
+            here,
+        })
     }
 
     /// Whether the engine that sends lives in this process and ends with this command.
@@ -156,7 +203,9 @@ impl Door {
 
     /// How many addresses there are by kind, and how many of these must not be used; none with a store that is
     /// out of reach.
-    pub(crate) async fn subscriber_counts(&self) -> anyhow::Result<Option<Vec<(AddressKind, u64, u64)>>> {
+    pub(crate) async fn subscriber_counts(
+        &self,
+    ) -> anyhow::Result<Option<Vec<(AddressKind, u64, u64)>>> {
         match (&self.here, &self.token) {
             (Some(here), _) => Ok(Some(here.desk.ledger.subscriber_counts().await?)),
             (None, None) => {
@@ -186,31 +235,66 @@ impl Door {
     }
 
     /// Asks for something. `path` is below `/api/v1`, one element a segment.
-    pub(crate) async fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Value, Failure> {
-        self.answer(self.request(Method::GET, path)?.query(query)).await
+    pub(crate) async fn get(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Value, Failure> {
+        self.answer(self.request(Method::GET, path)?.query(query))
+            .await
     }
 
     /// Does something, once: repeating it with the same key is harmless.
-    pub(crate) async fn post(&self, path: &[&str], body: &impl Serialize, key: Option<&str>) -> Result<Value, Failure> {
+    pub(crate) async fn post(
+        &self,
+        path: &[&str],
+        body: &impl Serialize,
+        key: Option<&str>,
+    ) -> Result<Value, Failure> {
         let key = key.map_or_else(new_key, str::to_owned);
-        self.answer(self.request(Method::POST, path)?.header("idempotency-key", key).json(body)).await
+        self.answer(
+            self.request(Method::POST, path)?
+                .header("idempotency-key", key)
+                .json(body),
+        )
+        .await
     }
 
     /// Replaces something.
     pub(crate) async fn put(&self, path: &[&str], body: &impl Serialize) -> Result<Value, Failure> {
-        self.answer(self.request(Method::PUT, path)?.json(body)).await
+        self.answer(self.request(Method::PUT, path)?.json(body))
+            .await
     }
 
     /// Hands a file over.
-    pub(crate) async fn upload(&self, path: &[&str], content_type: &str, bytes: Vec<u8>) -> Result<Value, Failure> {
-        let request = self.request(Method::POST, path)?.header("idempotency-key", new_key());
-        self.answer(request.header("content-type", content_type).body(bytes)).await
+    pub(crate) async fn upload(
+        &self,
+        path: &[&str],
+        content_type: &str,
+        bytes: Vec<u8>,
+    ) -> Result<Value, Failure> {
+        let request = self
+            .request(Method::POST, path)?
+            .header("idempotency-key", new_key());
+        self.answer(request.header("content-type", content_type).body(bytes))
+            .await
     }
 
     fn request(&self, method: Method, path: &[&str]) -> Result<RequestBuilder, Failure> {
-        let malformed = || Failure::new(Exit::Usage, "bad_server", "the server's address cannot be used", "");
+        let malformed = || {
+            Failure::new(
+                Exit::Usage,
+                "bad_server",
+                "the server's address cannot be used",
+                "",
+            )
+        };
         let mut url = url::Url::parse(&self.base).map_err(|_| malformed())?;
-        url.path_segments_mut().map_err(|()| malformed())?.pop_if_empty().extend(["api", "v1"]).extend(path);
+        url.path_segments_mut()
+            .map_err(|()| malformed())?
+            .pop_if_empty()
+            .extend(["api", "v1"])
+            .extend(path);
         let request = self.client.request(method, url);
         Ok(match &self.token {
             Some(token) => request.bearer_auth(token.expose_secret()),
@@ -219,9 +303,15 @@ impl Door {
     }
 
     async fn answer(&self, request: RequestBuilder) -> Result<Value, Failure> {
-        let response = request.send().await.map_err(|error| problem::unreachable(&error, &self.base))?;
+        let response = request
+            .send()
+            .await
+            .map_err(|error| problem::unreachable(&error, &self.base))?;
         let status = response.status();
-        let body = response.bytes().await.map_err(|error| problem::unreachable(&error, &self.base))?;
+        let body = response
+            .bytes()
+            .await
+            .map_err(|error| problem::unreachable(&error, &self.base))?;
         if !status.is_success() {
             return Err(problem::failure(status.as_u16(), &body));
         }
@@ -229,7 +319,12 @@ impl Door {
             return Ok(serde_json::json!({}));
         }
         serde_json::from_slice(&body).map_err(|_| {
-            Failure::new(Exit::Error, "not_oyez", "the answer is not JSON", "does --server name an oyez, and not another site?")
+            Failure::new(
+                Exit::Error,
+                "not_oyez",
+                "the answer is not JSON",
+                "does --server name an oyez, and not another site?",
+            )
         })
     }
 }
@@ -242,18 +337,29 @@ fn new_key() -> String {
 
 /// The rows of a list: an array, or one page of a longer one.
 pub(crate) fn rows(answer: &Value) -> &[Value] {
-    answer.get("data").unwrap_or(answer).as_array().map_or(&[], Vec::as_slice)
+    answer
+        .get("data")
+        .unwrap_or(answer)
+        .as_array()
+        .map_or(&[], Vec::as_slice)
 }
 
 /// What the answer says, as the type the engine made it from.
 pub(crate) fn read<T: serde::de::DeserializeOwned>(answer: &Value) -> Result<T, Failure> {
     T::deserialize(answer).map_err(|error| {
-        Failure::new(Exit::Error, "another_version", format!("the answer cannot be understood: {error}"),
-            "is the server of the same version as this command?")
+        Failure::new(
+            Exit::Error,
+            "another_version",
+            format!("the answer cannot be understood: {error}"),
+            "is the server of the same version as this command?",
+        )
     })
 }
 
-#[expect(clippy::disallowed_methods, reason = "this client speaks to our own server, never to a provider")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this client speaks to our own server, never to a provider"
+)]
 fn client(socket: Option<&Path>) -> Result<Client, Failure> {
     let builder = ClientBuilder::new()
         .connect_timeout(CONNECT)
@@ -264,5 +370,7 @@ fn client(socket: Option<&Path>) -> Result<Client, Failure> {
         Some(path) => builder.unix_socket(path),
         None => builder,
     };
-    builder.build().map_err(|error| Failure::new(Exit::Error, "no_client", error.to_string(), ""))
+    builder
+        .build()
+        .map_err(|error| Failure::new(Exit::Error, "no_client", error.to_string(), ""))
 }

@@ -8,7 +8,12 @@ use std::path::Path;
 const LARGEST: u64 = 1024 * 1024 * 1024;
 
 fn refuse(file: &Path, why: impl std::fmt::Display) -> Failure {
-    Failure::new(Exit::Problems, "bad_file", format!("{}: {why}", file.display()), "nothing was changed")
+    Failure::new(
+        Exit::Problems,
+        "bad_file",
+        format!("{}: {why}", file.display()),
+        "nothing was changed",
+    )
 }
 
 /// The bytes of a file.
@@ -31,6 +36,9 @@ pub(crate) fn json<T: DeserializeOwned>(file: &Path) -> Result<T, Failure> {
 }
 
 /// JSON in the shape it must have; the error names the file.
-pub(crate) fn shaped<T: DeserializeOwned>(file: &Path, value: serde_json::Value) -> Result<T, Failure> {
+pub(crate) fn shaped<T: DeserializeOwned>(
+    file: &Path,
+    value: serde_json::Value,
+) -> Result<T, Failure> {
     serde_json::from_value(value).map_err(|error| refuse(file, error))
 }

@@ -1,2 +1,29 @@
-//! The oyez command.
-fn main() {}
+//! The `oyez` command: reads its arguments, runs one command, and ends with that command's exit code.
+
+mod app;
+mod args;
+mod bars;
+mod clock;
+mod commands;
+mod door;
+mod exit;
+mod input;
+mod lifecycle;
+mod problem;
+mod settings;
+mod telemetry;
+mod terminal;
+mod token;
+mod wire;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = args::Arguments::parse();
+    let json = arguments.json();
+    match commands::run(arguments) {
+        Ok(exit) => exit.into(),
+        Err(error) => terminal::report(&error, json).into(),
+    }
+}

@@ -28,8 +28,16 @@ impl Fault {
     fn line(&self) -> String {
         let field = self.pointer.trim_start_matches('/').replace('/', ".");
         let row = self.row.map(|row| format!("row {row}"));
-        let place: Vec<_> = [row, self.column.clone(), Some(field)].into_iter().flatten().filter(|part| !part.is_empty()).collect();
-        if place.is_empty() { self.detail.clone() } else { format!("{}: {}", place.join(", "), self.detail) }
+        let place: Vec<_> = [row, self.column.clone(), Some(field)]
+            .into_iter()
+            .flatten()
+            .filter(|part| !part.is_empty())
+            .collect();
+        if place.is_empty() {
+            self.detail.clone()
+        } else {
+            format!("{}: {}", place.join(", "), self.detail)
+        }
     }
 }
 
@@ -41,10 +49,16 @@ pub(crate) fn failure(status: u16, body: &[u8]) -> Failure {
         ("", title) => title.to_owned(),
         (detail, _) => detail.to_owned(),
     };
-    let code = if problem.code.is_empty() { format!("http_{status}") } else { problem.code.clone() };
+    let code = if problem.code.is_empty() {
+        format!("http_{status}")
+    } else {
+        problem.code.clone()
+    };
     let mut failure = Failure::new(exit(status, &problem), &code, what, "");
     failure.help = problem.errors.iter().map(Fault::line).collect();
-    failure.help.extend(advice(&problem.code).map(str::to_owned));
+    failure
+        .help
+        .extend(advice(&problem.code).map(str::to_owned));
     failure
 }
 
@@ -62,10 +76,16 @@ fn exit(status: u16, problem: &Problem) -> Exit {
 
 fn advice(code: &str) -> Option<&'static str> {
     match code {
-        "unauthenticated" => Some("the token is in console.token in the server's data directory, or where http.token_file says"),
-        "storage-failed" => Some("look at the server's disk and log; nothing is accepted that cannot be recorded"),
+        "unauthenticated" => Some(
+            "the token is in console.token in the server's data directory, or where http.token_file says",
+        ),
+        "storage-failed" => {
+            Some("look at the server's disk and log; nothing is accepted that cannot be recorded")
+        }
         "busy" => Some("repeat the command in a moment"),
-        "idempotency-key-reused" => Some("use a new key for a new request, and the same key for repeating one"),
+        "idempotency-key-reused" => {
+            Some("use a new key for a new request, and the same key for repeating one")
+        }
         "too-large" => Some("http.import_megabytes is the limit of an import"),
         _ => None,
     }
@@ -78,8 +98,12 @@ pub(crate) fn unreachable(error: &reqwest::Error, base: &str) -> Failure {
     } else {
         innermost(error)
     };
-    Failure::new(Exit::Unreachable, "unreachable", format!("{base} cannot be reached: {why}"),
-        "is `oyez serve` running there? Whatever it was sending goes on without this command")
+    Failure::new(
+        Exit::Unreachable,
+        "unreachable",
+        format!("{base} cannot be reached: {why}"),
+        "is `oyez serve` running there? Whatever it was sending goes on without this command",
+    )
 }
 
 /// The cause at the bottom says most.
@@ -96,9 +120,15 @@ mod tests {
         let body = br#"{"detail":"d","code":"validation-failed","errors":[{"pointer":"/headline","code":"empty","detail":"say something"}]}"#;
         let failed = br#"{"detail":"d","code":"storage-failed"}"#;
         let table: [(u16, &[u8], Exit); 9] = [
-            (401, b"", Exit::NotAllowed), (403, b"", Exit::NotAllowed), (404, b"", Exit::NotFound),
-            (409, b"", Exit::RefusedByState), (423, b"", Exit::RefusedByState), (422, body, Exit::Problems),
-            (400, b"", Exit::Error), (503, failed, Exit::StorageFailed), (500, b"", Exit::Error),
+            (401, b"", Exit::NotAllowed),
+            (403, b"", Exit::NotAllowed),
+            (404, b"", Exit::NotFound),
+            (409, b"", Exit::RefusedByState),
+            (423, b"", Exit::RefusedByState),
+            (422, body, Exit::Problems),
+            (400, b"", Exit::Error),
+            (503, failed, Exit::StorageFailed),
+            (500, b"", Exit::Error),
         ];
         for (status, body, exit) in table {
             assert_eq!(failure(status, body).exit, exit, "{status}");
@@ -110,6 +140,12 @@ mod tests {
         let body = br#"{"detail":"There are 2 faults.","code":"validation-failed","errors":[
             {"pointer":"/what_to_do/3","code":"too_long","detail":"7 characters too long"},
             {"pointer":"","code":"csv","detail":"there is no @ in it","row":3,"column":"email"}]}"#;
-        assert_eq!(failure(422, body).help, ["what_to_do.3: 7 characters too long", "row 3, email: there is no @ in it"]);
+        assert_eq!(
+            failure(422, body).help,
+            [
+                "what_to_do.3: 7 characters too long",
+                "row 3, email: there is no @ in it"
+            ]
+        );
     }
 }

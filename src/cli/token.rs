@@ -27,26 +27,48 @@ pub(crate) fn ready(settings: &mut Settings) -> Result<Option<PathBuf>, Failure>
             ("store.data_dir", file)
         }
     };
-    let text = std::fs::read_to_string(&file).map_err(|error| unusable(key, &file, &error.to_string()))?;
+    let text =
+        std::fs::read_to_string(&file).map_err(|error| unusable(key, &file, &error.to_string()))?;
     http.token = Some(SecretString::from(text.trim().to_owned()));
     http.token_file = None;
     let faults = http.check();
-    if faults.is_empty() { Ok(Some(file)) } else { Err(crate::settings::faults(&faults)) }
+    if faults.is_empty() {
+        Ok(Some(file))
+    } else {
+        Err(crate::settings::faults(&faults))
+    }
 }
 
 fn unusable(key: &str, file: &Path, why: &str) -> Failure {
-    Failure::new(Exit::BadConfiguration, "token_unusable", format!("{key}: {}: {why}", file.display()), "nobody could sign in; give a readable file")
+    Failure::new(
+        Exit::BadConfiguration,
+        "token_unusable",
+        format!("{key}: {}: {why}", file.display()),
+        "nobody could sign in; give a readable file",
+    )
 }
 
 /// Makes the token once; only its owner may read it.
 fn make(file: &Path) -> std::io::Result<()> {
-    let mut made = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
+    let mut made = match OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file)
+    {
         Ok(made) => made,
         Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
         Err(error) => return Err(error),
     };
     let mut bytes = [0; 32];
     SystemRandom.fill(&mut bytes);
-    writeln!(made, "oyz_{}", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())?;
+    writeln!(
+        made,
+        "oyz_{}",
+        bytes
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    )?;
     made.sync_all()
 }

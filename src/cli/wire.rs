@@ -8,7 +8,13 @@ use oyez_domain::time::Wall;
 use serde_json::Value;
 
 /// Members that hold a time.
-const TIMES: [&str; 5] = ["as_of", "released_at", "until", "next_due_at", "waiting_until"];
+const TIMES: [&str; 5] = [
+    "as_of",
+    "released_at",
+    "until",
+    "next_due_at",
+    "waiting_until",
+];
 
 /// How an update goes.
 pub(crate) fn progress(answer: &Value) -> Result<Progress, Failure> {
@@ -16,7 +22,10 @@ pub(crate) fn progress(answer: &Value) -> Result<Progress, Failure> {
     times(&mut value);
     // Together, channels with and without receipts are counted as they are; only a single channel says null.
     for key in ["delivered", "undelivered"] {
-        if let Some(count) = value.pointer_mut(&format!("/counts/{key}")).filter(|count| count.is_null()) {
+        if let Some(count) = value
+            .pointer_mut(&format!("/counts/{key}"))
+            .filter(|count| count.is_null())
+        {
             *count = 0.into();
         }
     }
@@ -35,7 +44,10 @@ fn times(value: &mut Value) {
         Value::Array(list) => list.iter_mut().for_each(times),
         Value::Object(members) => {
             for (key, member) in members {
-                let time = member.as_str().filter(|_| TIMES.contains(&key.as_str())).and_then(Wall::parse);
+                let time = member
+                    .as_str()
+                    .filter(|_| TIMES.contains(&key.as_str()))
+                    .and_then(Wall::parse);
                 match time {
                     Some(time) => *member = time.0.into(),
                     None => times(member),
@@ -58,6 +70,9 @@ mod tests {
             "reference": "7QX-4HM", "headline": "h", "state": "released", "finished": true, "counts": counts,
             "broadcasts": [], "as_of": "1970-01-01T00:00:01Z"});
         let progress = progress(&answer).unwrap();
-        assert_eq!((progress.as_of, progress.counts.delivered), (Wall(1_000_000), 0));
+        assert_eq!(
+            (progress.as_of, progress.counts.delivered),
+            (Wall(1_000_000), 0)
+        );
     }
 }

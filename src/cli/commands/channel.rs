@@ -19,11 +19,26 @@ pub(crate) async fn run(command: Channel, global: &Global) -> anyhow::Result<Exi
             let said = format!("{name} is held. Go on with: oyez channel resume {name}");
             tell(global, &name, "hold", json!({"reason": reason}), said).await
         }
-        Channel::Resume { name } => tell(global, &name, "resume", json!({}), format!("{name} goes on.")).await,
+        Channel::Resume { name } => {
+            tell(
+                global,
+                &name,
+                "resume",
+                json!({}),
+                format!("{name} goes on."),
+            )
+            .await
+        }
     }
 }
 
-async fn tell(global: &Global, name: &str, verb: &str, body: Value, said: String) -> anyhow::Result<Exit> {
+async fn tell(
+    global: &Global,
+    name: &str,
+    verb: &str,
+    body: Value,
+    said: String,
+) -> anyhow::Result<Exit> {
     door::through(global, Need::Write, async |door| {
         let answer = match door.post(&["channels", name, verb], &body, None).await {
             Ok(answer) => answer,
@@ -39,7 +54,10 @@ async fn tell(global: &Global, name: &str, verb: &str, body: Value, said: String
 async fn suggest(door: &Door, name: &str, mut failure: Failure) -> Failure {
     if failure.exit == Exit::NotFound || failure.exit == Exit::Problems {
         let channels = door.get(&["channels"], &[]).await.unwrap_or_default();
-        let names: Vec<_> = door::rows(&channels).iter().map(|channel| terminal::word(channel, "name")).collect();
+        let names: Vec<_> = door::rows(&channels)
+            .iter()
+            .map(|channel| terminal::word(channel, "name"))
+            .collect();
         failure.help.push(match nearest(name, &names) {
             Some(near) => format!("did you mean {near}?"),
             None => format!("there are: {}", names.join(", ")),
@@ -62,15 +80,28 @@ async fn list(global: &Global) -> anyhow::Result<Exit> {
 
 fn row(channel: &Value) -> Vec<String> {
     let limit = channel.get("limit_per_second").and_then(Value::as_f64);
-    let receipts = channel.get("receipts").and_then(Value::as_bool).unwrap_or(false);
-    let line = |key: &str| channel.get(key).and_then(|paused| paused.get("line")).and_then(Value::as_str).map(str::to_owned);
-    let held = channel.get("held").and_then(Value::as_str).map(|why| format!("held: {why}"));
+    let receipts = channel
+        .get("receipts")
+        .and_then(Value::as_bool)
+        .unwrap_or(false);
+    let line = |key: &str| {
+        channel
+            .get(key)
+            .and_then(|paused| paused.get("line"))
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    };
+    let held = channel
+        .get("held")
+        .and_then(Value::as_str)
+        .map(|why| format!("held: {why}"));
     vec![
         terminal::word(channel, "name"),
         terminal::word(channel, "kind"),
         limit.map_or_else(|| "–".to_owned(), |limit| format!("{limit}/s")),
         if receipts { "yes" } else { "no" }.to_owned(),
-        held.or_else(|| line("paused")).unwrap_or_else(|| "ready".to_owned()),
+        held.or_else(|| line("paused"))
+            .unwrap_or_else(|| "ready".to_owned()),
     ]
 }
 
@@ -107,14 +138,27 @@ fn kinds(json: bool) -> anyhow::Result<Exit> {
             vec![
                 kind.kind.to_owned(),
                 kind.family.to_owned(),
-                kind.limit.map_or_else(|| "–".to_owned(), |limit| format!("{} {}s", terminal::count(u64::from(limit)), kind.unit)),
+                kind.limit.map_or_else(
+                    || "–".to_owned(),
+                    |limit| format!("{} {}s", terminal::count(u64::from(limit)), kind.unit),
+                ),
                 if kind.receipts { "yes" } else { "no" }.to_owned(),
                 kind.idempotency.to_owned(),
                 kind.needs.join(", "),
             ]
         };
         let rows: Vec<_> = kinds.iter().map(row).collect();
-        terminal::table(&["KIND", "FAMILY", "LIMIT", "RECEIPTS", "SECOND COPIES", "NEEDS"], &rows)
+        terminal::table(
+            &[
+                "KIND",
+                "FAMILY",
+                "LIMIT",
+                "RECEIPTS",
+                "SECOND COPIES",
+                "NEEDS",
+            ],
+            &rows,
+        )
     })?;
     Ok(Exit::Done)
 }

@@ -43,7 +43,12 @@ struct Line {
 impl Line {
     fn new(thing: &str, level: Level, detail: impl Into<String>, fix: &str) -> Self {
         let fix = (!fix.is_empty()).then(|| fix.to_owned());
-        Self { thing: thing.to_owned(), level, detail: detail.into(), fix }
+        Self {
+            thing: thing.to_owned(),
+            level,
+            detail: detail.into(),
+            fix,
+        }
     }
 
     fn text(&self) -> String {
@@ -52,7 +57,10 @@ impl Line {
             Level::Warn => "warn",
             Level::Fail => "FAIL",
         };
-        let fix = self.fix.as_ref().map_or_else(String::new, |fix| format!("\n{:18} fix   {fix}", ""));
+        let fix = self
+            .fix
+            .as_ref()
+            .map_or_else(String::new, |fix| format!("\n{:18} fix   {fix}", ""));
         format!("{:18} {level:5} {}{fix}", self.thing, self.detail)
     }
 }
@@ -73,7 +81,11 @@ pub(crate) async fn run(args: &CheckArgs, global: &Global) -> anyhow::Result<Exi
     let failed = many(Level::Fail);
     terminal::data(global.json, &lines, || {
         let mut text: Vec<_> = lines.iter().map(Line::text).collect();
-        text.push(format!("{} ok, {} warnings, {failed} failed", many(Level::Ok), many(Level::Warn)));
+        text.push(format!(
+            "{} ok, {} warnings, {failed} failed",
+            many(Level::Ok),
+            many(Level::Warn)
+        ));
         text.join("\n")
     })?;
     Ok(match (sound, failed) {
@@ -92,9 +104,21 @@ fn configuration(global: &Global) -> (Option<Settings>, Option<Vec<ConfiguredCha
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     match app::channels(&settings, &clock) {
         Ok(channels) => {
-            let files: Vec<_> = global.config.iter().map(|file| file.display().to_string()).collect();
-            let read = if files.is_empty() { "the defaults alone; name a file with --config".to_owned() } else { files.join(", ") };
-            (Some(settings), Some(channels), vec![Line::new("config", Level::Ok, read, "")])
+            let files: Vec<_> = global
+                .config
+                .iter()
+                .map(|file| file.display().to_string())
+                .collect();
+            let read = if files.is_empty() {
+                "the defaults alone; name a file with --config".to_owned()
+            } else {
+                files.join(", ")
+            };
+            (
+                Some(settings),
+                Some(channels),
+                vec![Line::new("config", Level::Ok, read, "")],
+            )
         }
         Err(failure) => (Some(settings), None, failed(&failure)),
     }
@@ -102,12 +126,24 @@ fn configuration(global: &Global) -> (Option<Settings>, Option<Vec<ConfiguredCha
 
 /// A line for each fault of the configuration.
 fn failed(failure: &Failure) -> Vec<Line> {
-    let faults: Vec<_> = failure.help.iter().filter(|_| failure.code == "bad_configuration" && failure.help.len() > 1).collect();
+    let faults: Vec<_> = failure
+        .help
+        .iter()
+        .filter(|_| failure.code == "bad_configuration" && failure.help.len() > 1)
+        .collect();
     if faults.is_empty() {
         let help = failure.help.join("; ");
-        return vec![Line::new("config", Level::Fail, failure.what.clone(), &help)];
+        return vec![Line::new(
+            "config",
+            Level::Fail,
+            failure.what.clone(),
+            &help,
+        )];
     }
-    faults.into_iter().map(|fault| Line::new("config", Level::Fail, fault.clone(), "")).collect()
+    faults
+        .into_iter()
+        .map(|fault| Line::new("config", Level::Fail, fault.clone(), ""))
+        .collect()
 }
 
 async fn store(settings: &Settings) -> Vec<Line> {
@@ -119,16 +155,31 @@ async fn store(settings: &Settings) -> Vec<Line> {
                 Ok(()) => Line::new("store", Level::Ok, format!("{place}"), ""),
                 Err(why) => not_writable(directory, &why),
             }];
-            lines.extend(ledger.subscriber_counts().await.map(|counts| people(&counts)));
+            lines.extend(
+                ledger
+                    .subscriber_counts()
+                    .await
+                    .map(|counts| people(&counts)),
+            );
             lines
         }
         Err(OpenError::Missing(_)) => vec![match writable(directory) {
-            Ok(()) => Line::new("store", Level::Ok, format!("{place}: empty, the first start makes it"), ""),
+            Ok(()) => Line::new(
+                "store",
+                Level::Ok,
+                format!("{place}: empty, the first start makes it"),
+                "",
+            ),
             Err(why) => not_writable(directory, &why),
         }],
         Err(error) => {
             let failure = app::store_failure(&error);
-            vec![Line::new("store", Level::Fail, failure.what.clone(), &failure.help.join("; "))]
+            vec![Line::new(
+                "store",
+                Level::Fail,
+                failure.what.clone(),
+                &failure.help.join("; "),
+            )]
         }
     }
 }
@@ -137,36 +188,64 @@ fn people(counts: &[(oyez_domain::address::AddressKind, u64, u64)]) -> Line {
     let parts: Vec<_> = counts
         .iter()
         .filter(|(_, all, _)| *all > 0)
-        .map(|(kind, all, suppressed)| format!("{} {}, {} of them not to be used", terminal::count(*all), kind.code(), terminal::count(*suppressed)))
+        .map(|(kind, all, suppressed)| {
+            format!(
+                "{} {}, {} of them not to be used",
+                terminal::count(*all),
+                kind.code(),
+                terminal::count(*suppressed)
+            )
+        })
         .collect();
     if parts.is_empty() {
-        Line::new("people", Level::Warn, "nobody is subscribed", "oyez subscriber import people.csv")
+        Line::new(
+            "people",
+            Level::Warn,
+            "nobody is subscribed",
+            "oyez subscriber import people.csv",
+        )
     } else {
         Line::new("people", Level::Ok, parts.join("; "), "")
     }
 }
 
 fn not_writable(directory: &Path, why: &str) -> Line {
-    Line::new("store", Level::Fail, format!("{} cannot be written: {why}", directory.display()),
-        "give oyez a directory of its own with store.data_dir")
+    Line::new(
+        "store",
+        Level::Fail,
+        format!("{} cannot be written: {why}", directory.display()),
+        "give oyez a directory of its own with store.data_dir",
+    )
 }
 
 /// Tries to write where the directory is, or where it would be made.
 fn writable(directory: &Path) -> Result<(), String> {
     let absolute = std::path::absolute(directory).map_err(|error| error.to_string())?;
-    let there = absolute.ancestors().find(|place| place.exists()).unwrap_or(&absolute);
-    tempfile::tempfile_in(there).map(drop).map_err(|error| error.to_string())
+    let there = absolute
+        .ancestors()
+        .find(|place| place.exists())
+        .unwrap_or(&absolute);
+    tempfile::tempfile_in(there)
+        .map(drop)
+        .map_err(|error| error.to_string())
 }
 
 async fn address(settings: &Settings) -> Line {
     let listen = settings.http.listen;
     match tokio::net::TcpListener::bind(listen).await {
         Ok(_) => Line::new("http", Level::Ok, format!("{listen} is free"), ""),
-        Err(_) if door::answers(&door::socket_path(settings)).await => {
-            Line::new("http", Level::Ok, format!("{listen}: `oyez serve` runs"), "")
-        }
-        Err(error) => Line::new("http", Level::Fail, format!("http.listen = {listen}: {error}"),
-            "end the program that listens there, or choose another port"),
+        Err(_) if door::answers(&door::socket_path(settings)).await => Line::new(
+            "http",
+            Level::Ok,
+            format!("{listen}: `oyez serve` runs"),
+            "",
+        ),
+        Err(error) => Line::new(
+            "http",
+            Level::Fail,
+            format!("http.listen = {listen}: {error}"),
+            "end the program that listens there, or choose another port",
+        ),
     }
 }
 
@@ -174,11 +253,20 @@ fn public(settings: &Settings) -> Vec<Line> {
     let organisation = &settings.organisation;
     let mut lines = Vec::new();
     if organisation.public_url.contains("//localhost") || organisation.public_host == "localhost" {
-        lines.push(Line::new("public", Level::Warn, "links in messages lead to localhost",
-            "set organisation.public_url and public_host to the site that residents can reach"));
+        lines.push(Line::new(
+            "public",
+            Level::Warn,
+            "links in messages lead to localhost",
+            "set organisation.public_url and public_host to the site that residents can reach",
+        ));
     }
     if organisation.contact_telephone.trim().is_empty() {
-        lines.push(Line::new("public", Level::Warn, "messages name no telephone number", "set organisation.contact_telephone"));
+        lines.push(Line::new(
+            "public",
+            Level::Warn,
+            "messages name no telephone number",
+            "set organisation.contact_telephone",
+        ));
     }
     lines
 }
@@ -186,20 +274,39 @@ fn public(settings: &Settings) -> Vec<Line> {
 /// Asks all providers at the same time.
 async fn providers(channels: Vec<ConfiguredChannel>, offline: bool) -> Vec<Line> {
     if channels.is_empty() {
-        return vec![Line::new("channels", Level::Warn, "no channel is switched on: an update would reach nobody",
-            "config/example.toml shows one of every kind")];
+        return vec![Line::new(
+            "channels",
+            Level::Warn,
+            "no channel is switched on: an update would reach nobody",
+            "config/example.toml shows one of every kind",
+        )];
     }
     let mut asked = JoinSet::new();
     for channel in channels {
         asked.spawn(async move {
             let name = channel.name.to_string();
             if offline {
-                return Line::new(&name, Level::Ok, format!("{}, not asked", channel.adapter.capabilities().kind), "");
+                return Line::new(
+                    &name,
+                    Level::Ok,
+                    format!("{}, not asked", channel.adapter.capabilities().kind),
+                    "",
+                );
             }
             match tokio::time::timeout(PATIENCE, channel.adapter.check()).await {
                 Ok(Ok(answer)) => Line::new(&name, Level::Ok, answer, ""),
-                Ok(Err(why)) => Line::new(&name, Level::Fail, why, &format!("see [channels.{name}] in the configuration")),
-                Err(_) => Line::new(&name, Level::Fail, format!("no answer within {} s", PATIENCE.as_secs()), "is the provider's address right, and reachable from here?"),
+                Ok(Err(why)) => Line::new(
+                    &name,
+                    Level::Fail,
+                    why,
+                    &format!("see [channels.{name}] in the configuration"),
+                ),
+                Err(_) => Line::new(
+                    &name,
+                    Level::Fail,
+                    format!("no answer within {} s", PATIENCE.as_secs()),
+                    "is the provider's address right, and reachable from here?",
+                ),
             }
         });
     }

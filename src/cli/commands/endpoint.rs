@@ -9,7 +9,11 @@ use serde_json::json;
 /// Registers or replaces an endpoint.
 pub(crate) async fn run(command: Endpoint, global: &Global) -> anyhow::Result<Exit> {
     match command {
-        Endpoint::Put { name, url, secret_file } => {
+        Endpoint::Put {
+            name,
+            url,
+            secret_file,
+        } => {
             let secret = input::text(&secret_file)?;
             let endpoint = json!({"url": url, "secret": secret.trim()});
             door::through(global, Need::Write, async |door| {

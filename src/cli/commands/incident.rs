@@ -18,7 +18,10 @@ pub(crate) async fn run(command: Incident, global: &Global) -> anyhow::Result<Ex
 async fn open(args: &IncidentNew, global: &Global) -> anyhow::Result<Exit> {
     let draft = match &args.file {
         Some(file) => input::json(file)?,
-        None => IncidentDraft { title: args.title.clone().unwrap_or_default(), ..IncidentDraft::default() },
+        None => IncidentDraft {
+            title: args.title.clone().unwrap_or_default(),
+            ..IncidentDraft::default()
+        },
     };
     door::through(global, Need::Write, async |door| {
         let incident = door.post(&["incidents"], &draft, None).await?;
@@ -32,7 +35,11 @@ async fn list(global: &Global) -> anyhow::Result<Exit> {
     door::through(global, Need::Read, async |door| {
         let answer = door.get(&["incidents"], &[]).await?;
         terminal::data(global.json, &answer, || {
-            let row = |incident: &Value| ["id", "phase", "opened_at", "title"].map(|key| terminal::word(incident, key)).to_vec();
+            let row = |incident: &Value| {
+                ["id", "phase", "opened_at", "title"]
+                    .map(|key| terminal::word(incident, key))
+                    .to_vec()
+            };
             let rows: Vec<_> = door::rows(&answer).iter().map(row).collect();
             terminal::table(&["INCIDENT", "PHASE", "OPENED", "TITLE"], &rows)
         })?;

@@ -11,7 +11,7 @@ use oyez_dispatch::queue::QueueRow;
 pub(crate) async fn run(global: &Global) -> anyhow::Result<Exit> {
     door::through(global, Need::Read, async |door| {
         let answer = door.get(&["queue"], &[]).await?;
-    let rows = wire::queue(&answer)?;
+        let rows = wire::queue(&answer)?;
         terminal::data(global.json, &answer, || text(&rows))?;
         Ok(Exit::Done)
     })
@@ -23,13 +23,36 @@ fn text(queue: &[QueueRow]) -> String {
         return "No channel is switched on.".to_owned();
     }
     let rows: Vec<_> = queue.iter().map(row).collect();
-    let mut text = terminal::table(&["CHANNEL", "PENDING", "IN FLIGHT", "WAITING", "LEADS", "OLDEST", "RATE", "LIMIT", "ETA"], &rows);
+    let mut text = terminal::table(
+        &[
+            "CHANNEL",
+            "PENDING",
+            "IN FLIGHT",
+            "WAITING",
+            "LEADS",
+            "OLDEST",
+            "RATE",
+            "LIMIT",
+            "ETA",
+        ],
+        &rows,
+    );
     for row in queue {
         if let Some(paused) = &row.paused {
             text.push_str(&format!("\n{}: {}", row.channel, paused.line));
         }
-        for b in row.broadcasts.iter().skip(1).filter(|b| b.counts.pending > 0) {
-            text.push_str(&format!("\n{}: then {} with {} pending", row.channel, b.reference, count(b.counts.pending)));
+        for b in row
+            .broadcasts
+            .iter()
+            .skip(1)
+            .filter(|b| b.counts.pending > 0)
+        {
+            text.push_str(&format!(
+                "\n{}: then {} with {} pending",
+                row.channel,
+                b.reference,
+                count(b.counts.pending)
+            ));
         }
     }
     text

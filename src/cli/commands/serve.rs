@@ -7,10 +7,9 @@ use crate::exit::{Exit, Failure};
 use crate::settings::{Settings, Sources};
 use crate::terminal;
 use oyez_dispatch::Engine;
-use oyez_http::Doors;
+use oyez_http::Listeners;
 use serde::Serialize;
 use std::io::ErrorKind;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
@@ -38,8 +37,16 @@ pub(crate) async fn run(global: &Global) -> anyhow::Result<Exit> {
     let socket = control_socket(&path).await?;
     let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
     let (desk, engine) = app.start().await?;
-    let doors = Doors { tcp: Some(tcp), socket: Some(socket) };
-    tasks.spawn(oyez_http::serve(doors, settings.http.clone(), desk, end.clone()));
+    let listeners = Listeners {
+        network: vec![tcp],
+        socket: Some(socket),
+    };
+    tasks.spawn(oyez_http::serve(
+        listeners,
+        settings.http.clone(),
+        desk,
+        end.clone(),
+    ));
     announce(global, &settings, &path, token_file)?;
     let failed = tokio::select! {
         () = interrupted.cancelled() => false,
@@ -51,14 +58,25 @@ pub(crate) async fn run(global: &Global) -> anyhow::Result<Exit> {
 }
 
 /// New requests are refused first, then what is in flight ends and is recorded.
-async fn close(engine: Engine, tasks: &TaskTracker, end: &CancellationToken, failed: bool) -> anyhow::Result<Exit> {
+async fn close(
+    engine: Engine,
+    tasks: &TaskTracker,
+    end: &CancellationToken,
+    failed: bool,
+) -> anyhow::Result<Exit> {
     end.cancel();
     tasks.close();
     tasks.wait().await;
     engine.shut_down().await;
     if failed {
         let help = "look at the disk and the log, then start `oyez serve` again: it finds what was on its way";
-        return Err(Failure::new(Exit::StorageFailed, "storage_failed", "outcomes can no longer be recorded, so nothing more is sent", help).into());
+        return Err(Failure::new(
+            Exit::StorageFailed,
+            "storage_failed",
+            "outcomes can no longer be recorded, so nothing more is sent",
+            help,
+        )
+        .into());
     }
     Ok(Exit::Done)
 }
@@ -67,15 +85,31 @@ async fn listen(settings: &mut Settings) -> Result<TcpListener, Failure> {
     let wanted = settings.http.listen;
     let failed = |error: &std::io::Error| {
         let (code, help) = if error.kind() == ErrorKind::AddrInUse {
-            ("address_in_use", "another program listens there; end it, or choose another port with http.listen")
+            (
+                "address_in_use",
+                "another program listens there; end it, or choose another port with http.listen",
+            )
         } else if error.kind() == ErrorKind::PermissionDenied {
-            ("address_forbidden", "ports below 1024 need a privilege; choose another with http.listen")
+            (
+                "address_forbidden",
+                "ports below 1024 need a privilege; choose another with http.listen",
+            )
         } else {
-            ("address_unusable", "choose an address of this machine with http.listen")
+            (
+                "address_unusable",
+                "choose an address of this machine with http.listen",
+            )
         };
-        Failure::new(Exit::BadConfiguration, code, format!("http.listen = {wanted}: {error}"), help)
+        Failure::new(
+            Exit::BadConfiguration,
+            code,
+            format!("http.listen = {wanted}: {error}"),
+            help,
+        )
     };
-    let listener = TcpListener::bind(wanted).await.map_err(|error| failed(&error))?;
+    let listener = TcpListener::bind(wanted)
+        .await
+        .map_err(|error| failed(&error))?;
     // Port 0 means a free one; from here on everybody says the real one.
     settings.http.listen = listener.local_addr().map_err(|error| failed(&error))?;
     Ok(listener)
@@ -84,23 +118,26 @@ async fn listen(settings: &mut Settings) -> Result<TcpListener, Failure> {
 /// The socket through which commands on this machine speak to us. The directory is locked by now, so whatever is
 /// left there belongs to nobody.
 async fn control_socket(path: &Path) -> Result<UnixListener, Failure> {
-    let failed = |error: std::io::Error| {
+    if door::answers(path).await {
+        return Err(Failure::new(
+            Exit::RefusedByState,
+            "held_by_another",
+            format!("another oyez answers at {}", path.display()),
+            "stop it first",
+        ));
+    }
+    oyez_http::bind_socket(path).map_err(|error| {
         Failure::new(Exit::BadConfiguration, "no_control_socket", format!("{}: {error}", path.display()),
             "the path of a socket has at most 107 bytes; choose a shorter store.data_dir on a local disk")
-    };
-    if door::answers(path).await {
-        return Err(Failure::new(Exit::RefusedByState, "held_by_another", format!("another oyez answers at {}", path.display()), "stop it first"));
-    }
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
-        Ok(()) | Err(_) => {}
-    }
-    let listener = UnixListener::bind(path).map_err(failed)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
-    Ok(listener)
+    })
 }
 
-fn announce(global: &Global, settings: &Settings, socket: &Path, token_file: Option<PathBuf>) -> anyhow::Result<()> {
+fn announce(
+    global: &Global,
+    settings: &Settings,
+    socket: &Path,
+    token_file: Option<PathBuf>,
+) -> anyhow::Result<()> {
     let base = settings.http.base();
     let places = Whereabouts {
         console: format!("{base}/console"),
@@ -110,7 +147,13 @@ fn announce(global: &Global, settings: &Settings, socket: &Path, token_file: Opt
         token_file,
     };
     terminal::data(global.json, &places, || {
-        let token = places.token_file.as_ref().map_or_else(String::new, |file| format!("  token in {}", file.display()));
-        format!("oyez serves: console {}  API {}  public page {}{token}", places.console, places.api, places.public)
+        let token = places
+            .token_file
+            .as_ref()
+            .map_or_else(String::new, |file| format!("  token in {}", file.display()));
+        format!(
+            "oyez serves: console {}  API {}  public page {}{token}",
+            places.console, places.api, places.public
+        )
     })
 }

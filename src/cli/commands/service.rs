@@ -27,7 +27,11 @@ async fn list(global: &Global) -> anyhow::Result<Exit> {
     door::through(global, Need::Read, async |door| {
         let answer = door.get(&["services"], &[]).await?;
         terminal::data(global.json, &answer, || {
-            let row = |service: &Value| ["id", "state", "telephone", "name"].map(|key| terminal::word(service, key)).to_vec();
+            let row = |service: &Value| {
+                ["id", "state", "telephone", "name"]
+                    .map(|key| terminal::word(service, key))
+                    .to_vec()
+            };
             let rows: Vec<_> = door::rows(&answer).iter().map(row).collect();
             terminal::table(&["SERVICE", "STATE", "TELEPHONE", "NAME"], &rows)
         })?;

@@ -27,17 +27,31 @@ struct Share {
 impl Audience {
     /// Counts addresses of the right kind that may be used, channel by channel.
     pub(super) async fn count(door: &Door, update: &Value) -> anyhow::Result<Self> {
-        let Some(addresses) = door.subscriber_counts().await? else { return Ok(Self::default()) };
-        let rule = |key: &str| update.pointer(&format!("/audience/{key}")).map(door::rows).unwrap_or_default();
+        let Some(addresses) = door.subscriber_counts().await? else {
+            return Ok(Self::default());
+        };
+        let rule = |key: &str| {
+            update
+                .pointer(&format!("/audience/{key}"))
+                .map(door::rows)
+                .unwrap_or_default()
+        };
         let named = rule("channels");
         let channels = door.get(&["channels"], &[]).await?;
         let chosen = door::rows(&channels).iter().filter(|channel| {
             named.is_empty() || channel.get("name").is_some_and(|name| named.contains(name))
         });
-        let share = |channel: &Value| Share { channel: word(channel, "name"), messages: messages(channel, &addresses) };
+        let share = |channel: &Value| Share {
+            channel: word(channel, "name"),
+            messages: messages(channel, &addresses),
+        };
         let channels: Vec<_> = chosen.map(share).collect();
         let at_most = !rule("topics").is_empty() || !rule("languages").is_empty();
-        Ok(Self { messages: Some(channels.iter().map(|share| share.messages).sum()), at_most, channels })
+        Ok(Self {
+            messages: Some(channels.iter().map(|share| share.messages).sum()),
+            at_most,
+            channels,
+        })
     }
 
     /// `1,003 messages: residents_email 500, residents_sms 500, …`.
@@ -45,7 +59,11 @@ impl Audience {
         let Some(messages) = self.messages else {
             return "The store is on another machine, so nobody is counted here.".to_owned();
         };
-        let shares: Vec<_> = self.channels.iter().map(|share| format!("{} {}", share.channel, count(share.messages))).collect();
+        let shares: Vec<_> = self
+            .channels
+            .iter()
+            .map(|share| format!("{} {}", share.channel, count(share.messages)))
+            .collect();
         let most = if self.at_most { "At most " } else { "" };
         format!("{most}{} messages: {}", count(messages), shares.join(", "))
     }
@@ -53,7 +71,11 @@ impl Audience {
 
 fn messages(channel: &Value, addresses: &[(AddressKind, u64, u64)]) -> u64 {
     let kind = word(channel, "kind");
-    match KINDS.iter().find(|known| known.kind == kind).map(|known| known.carries) {
+    match KINDS
+        .iter()
+        .find(|known| known.kind == kind)
+        .map(|known| known.carries)
+    {
         Some(AddressKind::Account) => 1,
         Some(carries) => addresses
             .iter()

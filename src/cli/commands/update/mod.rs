@@ -24,7 +24,9 @@ pub(crate) async fn run(command: Update, global: &Global) -> anyhow::Result<Exit
         Update::Watch { update, timeout } => watch::run(&update, timeout, global).await,
         Update::Stop(args) => stop(&args, global).await,
         Update::Hold { update, channel } => hold(&update, channel.as_deref(), true, global).await,
-        Update::Resume { update, channel } => hold(&update, channel.as_deref(), false, global).await,
+        Update::Resume { update, channel } => {
+            hold(&update, channel.as_deref(), false, global).await
+        }
         Update::Report { update, to } => report::run(&update, to.as_deref(), global).await,
         Update::List => list(global).await,
     }
@@ -34,10 +36,14 @@ async fn new(args: UpdateNew, global: &Global) -> anyhow::Result<Exit> {
     let draft = draft(args)?;
     door::through(global, Need::Write, async |door| {
         let update = door.post(&["updates"], &draft, None).await?;
-        terminal::data(global.json, &update, || terminal::word(&update, "reference"))?;
+        terminal::data(global.json, &update, || {
+            terminal::word(&update, "reference")
+        })?;
         if !global.json && terminal::is_terminal() {
             let reference = terminal::word(&update, "reference");
-            say(format!("Next: oyez update render {reference}, then oyez update send {reference} --watch"));
+            say(format!(
+                "Next: oyez update render {reference}, then oyez update send {reference} --watch"
+            ));
         }
         Ok(Exit::Done)
     })
@@ -49,13 +55,22 @@ fn draft(args: UpdateNew) -> anyhow::Result<UpdateDraft> {
     if let Some(file) = &args.file {
         // Names in the file are checked by the server, all at once; here it only has to be JSON of the right shape.
         let mut value: Value = input::json(file)?;
-        let named = value.get("incident").and_then(Value::as_str).is_some_and(|incident| !incident.is_empty());
-        if let (false, Some(members), Some(incident)) = (named, value.as_object_mut(), args.incident) {
+        let named = value
+            .get("incident")
+            .and_then(Value::as_str)
+            .is_some_and(|incident| !incident.is_empty());
+        if let (false, Some(members), Some(incident)) =
+            (named, value.as_object_mut(), args.incident)
+        {
             members.insert("incident".to_owned(), incident.into());
         }
         return Ok(input::shaped(file, value)?);
     }
-    let channels = args.channels.iter().map(|name| name.parse()).collect::<Result<_, _>>()?;
+    let channels = args
+        .channels
+        .iter()
+        .map(|name| name.parse())
+        .collect::<Result<_, _>>()?;
     Ok(UpdateDraft {
         incident: args.incident.unwrap_or_default(),
         kind: args.kind,
@@ -66,7 +81,10 @@ fn draft(args: UpdateNew) -> anyhow::Result<UpdateDraft> {
         detail: args.detail,
         sms: args.sms,
         next_update_by: args.next_update_by,
-        audience: AudienceRule { channels, ..AudienceRule::default() },
+        audience: AudienceRule {
+            channels,
+            ..AudienceRule::default()
+        },
         ..UpdateDraft::default()
     })
 }
@@ -74,23 +92,43 @@ fn draft(args: UpdateNew) -> anyhow::Result<UpdateDraft> {
 async fn stop(args: &UpdateStop, global: &Global) -> anyhow::Result<Exit> {
     door::through(global, Need::Write, async |door| {
         let body = json!({"reason": args.reason, "channel": args.channel});
-        let answer = door.post(&["updates", &args.update, "stop"], &body, None).await?;
+        let answer = door
+            .post(&["updates", &args.update, "stop"], &body, None)
+            .await?;
         let progress = wire::progress(&answer)?;
         terminal::data(global.json, &answer, || {
             let many = terminal::count(progress.counts.stopped);
-            format!("Stopped. {many} will get nothing; what was on its way ends and is recorded.\n{}", terminal::outcomes(&progress))
+            format!(
+                "Stopped. {many} will get nothing; what was on its way ends and is recorded.\n{}",
+                terminal::outcomes(&progress)
+            )
         })?;
         Ok(Exit::Done)
     })
     .await
 }
 
-async fn hold(update: &str, channel: Option<&str>, held: bool, global: &Global) -> anyhow::Result<Exit> {
+async fn hold(
+    update: &str,
+    channel: Option<&str>,
+    held: bool,
+    global: &Global,
+) -> anyhow::Result<Exit> {
     door::through(global, Need::Write, async |door| {
         let verb = if held { "hold" } else { "resume" };
-        let answer = door.post(&["updates", update, verb], &json!({"channel": channel}), None).await?;
+        let answer = door
+            .post(
+                &["updates", update, verb],
+                &json!({"channel": channel}),
+                None,
+            )
+            .await?;
         terminal::data(global.json, &answer, || {
-            if held { format!("Held: nothing new leaves. Go on with: oyez update resume {update}") } else { "It goes on.".to_owned() }
+            if held {
+                format!("Held: nothing new leaves. Go on with: oyez update resume {update}")
+            } else {
+                "It goes on.".to_owned()
+            }
         })?;
         if !held && door.nothing_sends() {
             say("Nothing sends at the moment: start `oyez serve`.");
@@ -105,7 +143,9 @@ async fn list(global: &Global) -> anyhow::Result<Exit> {
         let answer = door.get(&["updates"], &[]).await?;
         terminal::data(global.json, &answer, || {
             let row = |update: &Value| {
-                ["reference", "state", "kind", "released_at", "headline"].map(|key| terminal::word(update, key)).to_vec()
+                ["reference", "state", "kind", "released_at", "headline"]
+                    .map(|key| terminal::word(update, key))
+                    .to_vec()
             };
             let rows: Vec<_> = door::rows(&answer).iter().map(row).collect();
             terminal::table(&["UPDATE", "STATE", "KIND", "RELEASED", "HEADLINE"], &rows)

@@ -50,39 +50,86 @@ async fn all(door: &Door, update: &str, json: bool) -> anyhow::Result<Exit> {
     let report = door.get(&["updates", update, "report"], &[]).await?;
     let progress = wire::progress(report.get("progress").unwrap_or(&Value::Null))?;
     terminal::data(json, &report, || {
-        let head = format!("{}  \"{}\"  {}", progress.reference, progress.headline, progress.state);
-        if progress.broadcasts.is_empty() { format!("{head}\nIt was not put out yet.") } else { format!("{head}\n{}", terminal::outcomes(&progress)) }
+        let head = format!(
+            "{}  \"{}\"  {}",
+            progress.reference, progress.headline, progress.state
+        );
+        if progress.broadcasts.is_empty() {
+            format!("{head}\nIt was not put out yet.")
+        } else {
+            format!("{head}\n{}", terminal::outcomes(&progress))
+        }
     })?;
     Ok(Exit::Done)
 }
 
 async fn one(door: &Door, update: &str, address: &str, json: bool) -> anyhow::Result<Exit> {
-    let answer = door.get(&["updates", update, "deliveries"], &[("to", address)]).await?;
+    let answer = door
+        .get(&["updates", update, "deliveries"], &[("to", address)])
+        .await?;
     let deliveries: Vec<Delivery> = door::read(&Value::Array(door::rows(&answer).to_vec()))?;
     if deliveries.is_empty() {
         let help = "is it spelt as it was imported, and was the person subscribed when the update was released?";
-        return Err(Failure::new(Exit::NotFound, "not_in_audience", format!("that address is not in the audience of {update}"), help).into());
+        return Err(Failure::new(
+            Exit::NotFound,
+            "not_in_audience",
+            format!("that address is not in the audience of {update}"),
+            help,
+        )
+        .into());
     }
     let zone = TimeZone::get(&door.settings.organisation.time_zone).unwrap_or(TimeZone::UTC);
-    terminal::data(json, &answer, || deliveries.iter().map(|delivery| text(delivery, &zone)).collect::<Vec<_>>().join("\n"))?;
+    terminal::data(json, &answer, || {
+        deliveries
+            .iter()
+            .map(|delivery| text(delivery, &zone))
+            .collect::<Vec<_>>()
+            .join("\n")
+    })?;
     Ok(Exit::Done)
 }
 
 fn text(delivery: &Delivery, zone: &TimeZone) -> String {
-    let time = |at: Timestamp| at.to_zoned(zone.clone()).strftime("%-d %b %Y %H:%M:%S").to_string();
-    let mut lines = vec![format!("{}  {}  {}", delivery.channel, delivery.address, delivery.state)];
+    let time = |at: Timestamp| {
+        at.to_zoned(zone.clone())
+            .strftime("%-d %b %Y %H:%M:%S")
+            .to_string()
+    };
+    let mut lines = vec![format!(
+        "{}  {}  {}",
+        delivery.channel, delivery.address, delivery.state
+    )];
     for attempt in &delivery.attempts {
-        let reply = if attempt.reply.is_empty() { String::new() } else { format!("  ({})", attempt.reply) };
-        lines.push(format!("  {}  attempt {}  {}{reply}", time(attempt.at), attempt.attempt, words(attempt)));
+        let reply = if attempt.reply.is_empty() {
+            String::new()
+        } else {
+            format!("  ({})", attempt.reply)
+        };
+        lines.push(format!(
+            "  {}  attempt {}  {}{reply}",
+            time(attempt.at),
+            attempt.attempt,
+            words(attempt)
+        ));
     }
     for receipt in &delivery.receipts {
-        let why = receipt.reason.map_or_else(String::new, |reason| format!(": {}", reason.label()));
-        lines.push(format!("  {}  receipt    {}{why}", time(receipt.at), receipt.status.replace('_', " ")));
+        let why = receipt
+            .reason
+            .map_or_else(String::new, |reason| format!(": {}", reason.label()));
+        lines.push(format!(
+            "  {}  receipt    {}{why}",
+            time(receipt.at),
+            receipt.status.replace('_', " ")
+        ));
     }
     if delivery.attempts.is_empty() {
         lines.push("  Nothing was sent to it.".to_owned());
     }
-    lines.extend(delivery.not_before.map(|at| format!("  Tried again at {}", time(at))));
+    lines.extend(
+        delivery
+            .not_before
+            .map(|at| format!("  Tried again at {}", time(at))),
+    );
     lines.join("\n")
 }
 
@@ -102,7 +149,10 @@ fn words(attempt: &Attempt) -> String {
         OutcomeCode::Superseded => "Not sent: a newer update took its place",
         OutcomeCode::Orphaned => "The program ended while it was on its way",
     };
-    attempt.reason.map_or_else(|| outcome.to_owned(), |reason| format!("{outcome}. {}", reason.label()))
+    attempt.reason.map_or_else(
+        || outcome.to_owned(),
+        |reason| format!("{outcome}. {}", reason.label()),
+    )
 }
 
 #[cfg(test)]

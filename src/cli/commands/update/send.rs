@@ -16,7 +16,13 @@ pub(super) async fn run(args: &UpdateSend, global: &Global) -> anyhow::Result<Ex
     let somebody = terminal::is_terminal() && std::io::stdin().is_terminal();
     if !(args.yes || args.dry_run || somebody) {
         let help = "add --yes when you are sure; --dry-run shows what would be sent";
-        return Err(Failure::new(Exit::Usage, "not_confirmed", "nobody is there to be asked, so nothing was sent", help).into());
+        return Err(Failure::new(
+            Exit::Usage,
+            "not_confirmed",
+            "nobody is there to be asked, so nothing was sent",
+            help,
+        )
+        .into());
     }
     let need = if args.dry_run { Need::Read } else { Need::Send };
     door::through(global, need, async |door| send(door, args, global).await).await
@@ -33,31 +39,60 @@ async fn send(door: &Door, args: &UpdateSend, global: &Global) -> anyhow::Result
         return Ok(Exit::Error);
     }
     let interrupted = crate::lifecycle::ending(&TaskTracker::new())?;
-    let answer = door.post(&["updates", &reference, "send"], &json!({}), args.idempotency_key.as_deref()).await?;
+    let answer = door
+        .post(
+            &["updates", &reference, "send"],
+            &json!({}),
+            args.idempotency_key.as_deref(),
+        )
+        .await?;
     let progress = wire::progress(&answer)?;
-    say(format!("Reference {reference}  \"{}\"  released to {}", progress.headline, count(progress.counts.asked)));
+    say(format!(
+        "Reference {reference}  \"{}\"  released to {}",
+        progress.headline,
+        count(progress.counts.asked)
+    ));
     if args.watch || door.sends_here() {
         return watch::follow(door, &reference, None, global.json, &interrupted).await;
     }
-    terminal::data(global.json, &answer, || format!("It goes out now.  oyez update watch {reference} | oyez update stop {reference} --reason …"))?;
+    terminal::data(global.json, &answer, || {
+        format!(
+            "It goes out now.  oyez update watch {reference} | oyez update stop {reference} --reason …"
+        )
+    })?;
     Ok(Exit::Done)
 }
 
 /// Each channel's text and how many would get it.
 async fn dry_run(door: &Door, update: &Value, global: &Global) -> anyhow::Result<Exit> {
     let reference = terminal::word(update, "reference");
-    let previews = door.post(&["updates", &reference, "render"], &json!({}), None).await?;
+    let previews = door
+        .post(&["updates", &reference, "render"], &json!({}), None)
+        .await?;
     let audience = Audience::count(door, update).await?;
     let answer = json!({"update": update, "previews": door::rows(&previews), "audience": audience});
-    terminal::data(global.json, &answer, || format!("{}\n\n{}\nNothing was sent.", render::text(&previews), audience.words()))?;
+    terminal::data(global.json, &answer, || {
+        format!(
+            "{}\n\n{}\nNothing was sent.",
+            render::text(&previews),
+            audience.words()
+        )
+    })?;
     Ok(render::verdict(&previews))
 }
 
 async fn confirmed(door: &Door, update: &Value) -> anyhow::Result<bool> {
     let audience = Audience::count(door, update).await?;
     // Where nobody is counted, the reference is as deliberate a thing to type.
-    let many = audience.messages.map_or_else(|| terminal::word(update, "reference"), |messages| messages.to_string());
-    say(format!("\"{}\"\n{}\nType {many} and press Enter to send:", terminal::word(update, "headline"), audience.words()));
+    let many = audience.messages.map_or_else(
+        || terminal::word(update, "reference"),
+        |messages| messages.to_string(),
+    );
+    say(format!(
+        "\"{}\"\n{}\nType {many} and press Enter to send:",
+        terminal::word(update, "headline"),
+        audience.words()
+    ));
     let mut typed = String::new();
     std::io::stdin().read_line(&mut typed)?;
     Ok(typed.trim().replace(',', "") == many)

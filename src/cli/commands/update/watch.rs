@@ -18,7 +18,11 @@ use tokio_util::task::TaskTracker;
 const LOOK: Duration = Duration::from_millis(250);
 
 /// Watches an update that somebody put out.
-pub(super) async fn run(update: &str, timeout: Option<u64>, global: &Global) -> anyhow::Result<Exit> {
+pub(super) async fn run(
+    update: &str,
+    timeout: Option<u64>,
+    global: &Global,
+) -> anyhow::Result<Exit> {
     let interrupted = crate::lifecycle::ending(&TaskTracker::new())?;
     door::through(global, Need::Read, async |door| {
         let timeout = timeout.map(Duration::from_secs);
@@ -59,12 +63,18 @@ pub(super) async fn follow(
     };
     terminal::data(json, &answer, || terminal::outcomes(&progress))?;
     if exit == Exit::StoppedOrHeld && !progress.finished {
-        say(format!("Held. oyez update resume {update} goes on, oyez update stop {update} --reason … halts it."));
+        say(format!(
+            "Held. oyez update resume {update} goes on, oyez update stop {update} --reason … halts it."
+        ));
     }
     Ok(exit)
 }
 
-async fn to_the_end(door: &Door, update: &str, bars: &mut Bars) -> anyhow::Result<(Value, Progress, Exit)> {
+async fn to_the_end(
+    door: &Door,
+    update: &str,
+    bars: &mut Bars,
+) -> anyhow::Result<(Value, Progress, Exit)> {
     loop {
         let answer = door.get(&["updates", update, "progress"], &[]).await?;
         let progress = wire::progress(&answer)?;
@@ -74,11 +84,26 @@ async fn to_the_end(door: &Door, update: &str, bars: &mut Bars) -> anyhow::Resul
         }
         if progress.broadcasts.is_empty() {
             let help = format!("oyez update send {update} puts it out");
-            return Err(Failure::new(Exit::RefusedByState, "not_released", format!("{update} is a draft: there is nothing to watch"), help).into());
+            return Err(Failure::new(
+                Exit::RefusedByState,
+                "not_released",
+                format!("{update} is a draft: there is nothing to watch"),
+                help,
+            )
+            .into());
         }
         if door.nothing_sends() {
-            let what = format!("{} messages wait, and nothing sends: `oyez serve` does not run", terminal::count(progress.counts.pending));
-            return Err(Failure::new(Exit::RefusedByState, "nothing_sends", what, "start `oyez serve`; it goes on where it ended").into());
+            let what = format!(
+                "{} messages wait, and nothing sends: `oyez serve` does not run",
+                terminal::count(progress.counts.pending)
+            );
+            return Err(Failure::new(
+                Exit::RefusedByState,
+                "nothing_sends",
+                what,
+                "start `oyez serve`; it goes on where it ended",
+            )
+            .into());
         }
         tokio::time::sleep(LOOK).await;
     }
@@ -87,33 +112,50 @@ async fn to_the_end(door: &Door, update: &str, bars: &mut Bars) -> anyhow::Resul
 /// The exit code once nothing more happens by itself.
 fn ended(progress: &Progress) -> Option<Exit> {
     let counts = &progress.counts;
-    let pending: Vec<_> = progress.broadcasts.iter().filter(|b| b.counts.pending > 0 || !b.planned).collect();
+    let pending: Vec<_> = progress
+        .broadcasts
+        .iter()
+        .filter(|b| b.counts.pending > 0 || !b.planned)
+        .collect();
     let lost = counts.failed + counts.unknown + counts.expired + counts.undelivered;
     match (progress.finished, counts.stopped, lost) {
         (true, 0, 0) => Some(Exit::Done),
         (true, 0, _) => Some(Exit::SomeFailed),
         (true, _, _) => Some(Exit::StoppedOrHeld),
-        (false, _, _) if !pending.is_empty() && pending.iter().all(|b| held(b)) => Some(Exit::StoppedOrHeld),
+        (false, _, _) if !pending.is_empty() && pending.iter().all(|b| held(b)) => {
+            Some(Exit::StoppedOrHeld)
+        }
         (false, _, _) => None,
     }
 }
 
 /// Held by a person, and nothing of it is on its way any more.
 fn held(broadcast: &BroadcastProgress) -> bool {
-    let by_person = broadcast.paused.as_ref().is_some_and(|paused| paused.reason == Reason::Held);
+    let by_person = broadcast
+        .paused
+        .as_ref()
+        .is_some_and(|paused| paused.reason == Reason::Held);
     (broadcast.state == BroadcastState::Held || by_person) && broadcast.in_flight == 0
 }
 
 fn detached(door: &Door, update: &str) -> String {
     if door.sends_here() {
-        format!("Interrupted. What was on its way is recorded; the rest waits until `oyez serve` goes on with it.\n\
-            oyez update stop {update} --reason … halts it for good.")
+        format!(
+            "Interrupted. What was on its way is recorded; the rest waits until `oyez serve` goes on with it.\n\
+            oyez update stop {update} --reason … halts it for good."
+        )
     } else {
-        format!("Sending continues on the server.  oyez update watch {update} | oyez update stop {update} --reason …")
+        format!(
+            "Sending continues on the server.  oyez update watch {update} | oyez update stop {update} --reason …"
+        )
     }
 }
 
 fn lost() -> Failure {
-    Failure::new(Exit::StorageFailed, "storage_failed", "outcomes can no longer be recorded, so nothing more is sent",
-        "look at the disk, then start `oyez serve`: it finds what was on its way")
+    Failure::new(
+        Exit::StorageFailed,
+        "storage_failed",
+        "outcomes can no longer be recorded, so nothing more is sent",
+        "look at the disk, then start `oyez serve`: it finds what was on its way",
+    )
 }
