@@ -195,6 +195,13 @@ impl<'s> Stage<'s> {
         self.record(&outcomes).await;
     }
 
+    /// Everything in a window from the `from`th delivery on is accepted.
+    pub async fn accept_rest(&mut self, window: &Window, from: usize, now: Wall) {
+        let rest = &window.armed[from..];
+        let outcomes: Vec<_> = rest.iter().map(|a| accepted(window, a, now)).collect();
+        self.record(&outcomes).await;
+    }
+
     /// Takes and accepts until a channel has nothing more for now.
     pub async fn drain(&mut self, name: &str, now: Wall) {
         while let Taken::Window(window) = self.take(name, now).await {

@@ -1,1 +1,300 @@
-//! Promises.
+//! The promise behind all others: whatever happens in whatever order, the counters are the fold of the evidence.
+
+use super::Store;
+use super::stage::{
+    MAIL, Plan, Stage, TEXT, accepted, at, by, channel, deferred, email, mobile, outcome, receipt,
+};
+use oyez_domain::address::{Address, AddressKind};
+use oyez_domain::id::{BroadcastId, Ordinal, UpdateId};
+use oyez_domain::ledger::{Follow, Recorded, Taken, Window};
+use oyez_domain::outcome::OutcomeCode;
+use oyez_domain::receipt::ReceiptStatus;
+use oyez_domain::subscriber::SuppressionCause;
+use std::collections::BTreeMap;
+
+/// Numbers that look drawn and repeat with their seed (SplitMix64).
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((mixed ^ (mixed >> 31)) % sides as u64).unwrap()
+    }
+}
+
+/// What the player remembers: windows with something still to be told of them.
+struct Play<'s> {
+    stage: Stage<'s>,
+    dice: Dice,
+    now: u64,
+    updates: Vec<UpdateId>,
+    open: Vec<(Window, Vec<usize>)>,
+    last: Vec<Recorded>,
+    /// The newest update anybody was announced.
+    newest: BTreeMap<Address, BroadcastId>,
+}
+
+const PEOPLE: u32 = 14;
+const MOVES: usize = 120;
+
+/// Random verbs, crashes included: the counters stay true, nobody is announced twice at once, and nothing old
+/// arrives after something new.
+pub async fn counters_stay_true_in_game(store: &dyn Store, seed: u64) {
+    let stage = Stage::with_people(store, PEOPLE).await;
+    let mut play = Play {
+        stage,
+        dice: Dice(seed),
+        now: 10,
+        updates: Vec::new(),
+        open: Vec::new(),
+        last: Vec::new(),
+        newest: BTreeMap::new(),
+    };
+    play.release().await;
+    for _ in 0..MOVES {
+        play = play.step().await;
+        play.stage.check_truth().await;
+    }
+    play.finish().await;
+}
+
+impl Play<'_> {
+    async fn step(mut self) -> Self {
+        self.now += self.dice.roll(4) as u64;
+        match self.dice.roll(20) {
+            0 => self.release().await,
+            1 => {
+                self.stage.ledger.plan_page(at(self.now)).await.unwrap();
+            }
+            2..=6 => self.take().await,
+            7..=12 => self.record().await,
+            13 => self.disarm().await,
+            14 | 15 => self.receive().await,
+            16 => self.halt().await,
+            17 => self.repeat().await,
+            18 => self.suppress().await,
+            _ => return self.crash().await,
+        }
+        self
+    }
+
+    async fn release(&mut self) {
+        if self.updates.len() >= 4 {
+            return;
+        }
+        let plan = Plan {
+            channels: vec![(MAIL, AddressKind::Email), (TEXT, AddressKind::Mobile)],
+            urgent: self.dice.roll(4) == 0,
+            window_rows: 5,
+            page_rows: 6,
+            holds_unknown: self.dice.roll(2) == 0,
+            released_after: self.now,
+            expires_after: self.now + 60 + self.dice.roll(200) as u64,
+            ..Plan::default()
+        };
+        let released = self.stage.release(&plan).await;
+        self.updates.push(released.update.id);
+        for window in released.broadcasts.into_iter().filter_map(|(_, _, w)| w) {
+            self.began(window);
+        }
+    }
+
+    async fn take(&mut self) {
+        let name = [MAIL, TEXT][self.dice.roll(2)];
+        if let Taken::Window(window) = self.stage.take(name, at(self.now)).await {
+            self.began(window);
+        }
+    }
+
+    fn began(&mut self, window: Window) {
+        self.expect_nothing_twice(&window);
+        for armed in &window.armed {
+            let newest = self
+                .newest
+                .entry(armed.address.clone())
+                .or_insert(window.broadcast);
+            assert!(*newest <= window.broadcast, "old after new for {armed:?}");
+            *newest = window.broadcast;
+        }
+        self.open.push(untold(window));
+    }
+
+    /// Nobody has two deliveries of one incident and channel on their way.
+    fn expect_nothing_twice(&self, window: &Window) {
+        for (other, untold) in &self.open {
+            for told in untold {
+                let busy = &other.armed[*told].address;
+                let twice = window.armed.iter().any(|armed| armed.address == *busy);
+                assert!(
+                    !twice,
+                    "{busy} is on the way in {other:?} and in {window:?}"
+                );
+            }
+        }
+    }
+
+    async fn record(&mut self) {
+        if self.open.is_empty() {
+            return;
+        }
+        let at_window = self.dice.roll(self.open.len());
+        let (window, mut untold) = self.open.swap_remove(at_window);
+        let mut outcomes = Vec::new();
+        for _ in 0..=self.dice.roll(untold.len()) {
+            if untold.is_empty() {
+                break;
+            }
+            let told = untold.swap_remove(self.dice.roll(untold.len()));
+            outcomes.push(self.some_outcome(&window, told));
+        }
+        self.stage.record(&outcomes).await;
+        self.last = outcomes;
+        if !untold.is_empty() {
+            self.open.push((window, untold));
+        }
+    }
+
+    fn some_outcome(&mut self, window: &Window, told: usize) -> Recorded {
+        let (armed, now) = (&window.armed[told], at(self.now));
+        let later = at(self.now + self.dice.roll(30) as u64);
+        let again = Follow::Wait {
+            not_before: later,
+            charged: armed.charged,
+            unknowns: armed.unknowns + 1,
+        };
+        match self.dice.roll(10) {
+            0 | 1 => deferred(window, armed, now, later),
+            2 => outcome(window, armed, now, OutcomeCode::Rejected, Follow::Failed),
+            3 => outcome(window, armed, now, OutcomeCode::Unknown, Follow::Unknown),
+            4 => outcome(window, armed, now, OutcomeCode::Unknown, again),
+            5 => outcome(window, armed, now, OutcomeCode::Deferred, Follow::Expired),
+            _ => accepted(window, armed, now),
+        }
+    }
+
+    async fn disarm(&mut self) {
+        if self.open.is_empty() {
+            return;
+        }
+        let (window, mut untold) = self.open.swap_remove(self.dice.roll(self.open.len()));
+        let from = window.armed[self.dice.roll(window.armed.len())].ordinal;
+        let now = at(self.now);
+        self.stage
+            .ledger
+            .disarm(window.id, from, now)
+            .await
+            .unwrap();
+        untold.retain(|told| window.armed[*told].ordinal < from);
+        if !untold.is_empty() {
+            self.open.push((window, untold));
+        }
+    }
+
+    async fn receive(&mut self) {
+        let ids = self.stage.ledger.broadcast_ids().await.unwrap();
+        let statuses = [
+            ReceiptStatus::Underway,
+            ReceiptStatus::UndeliveredForNow,
+            ReceiptStatus::Undelivered,
+            ReceiptStatus::Delivered,
+        ];
+        let id = ids[self.dice.roll(ids.len())];
+        let ordinal = u32::try_from(self.dice.roll(PEOPLE as usize + 2)).unwrap();
+        let status = statuses[self.dice.roll(4)];
+        let receipt = receipt((id, Ordinal(ordinal)), status, at(self.now));
+        self.stage.ledger.receive(&[receipt]).await.unwrap();
+    }
+
+    async fn halt(&mut self) {
+        let update = self.updates[self.dice.roll(self.updates.len())];
+        let (ledger, by) = (&self.stage.ledger, by(at(self.now)));
+        let mail = channel(MAIL);
+        match self.dice.roll(6) {
+            0 => drop(ledger.stop(update, Some(&mail), "play", &by).await.unwrap()),
+            1 => drop(ledger.hold_update(update, None, true, &by).await.unwrap()),
+            2..=4 => drop(ledger.hold_update(update, None, false, &by).await.unwrap()),
+            _ => {
+                let hold = (self.dice.roll(3) == 0).then_some("play");
+                ledger.hold_channel(Some(&mail), hold, &by).await.unwrap();
+            }
+        }
+    }
+
+    /// The result of a batch was lost: it is sent again under another number.
+    async fn repeat(&mut self) {
+        let again = self.last.clone();
+        self.stage.record(&again).await;
+    }
+
+    async fn suppress(&mut self) {
+        let number = u32::try_from(self.dice.roll(PEOPLE as usize)).unwrap();
+        let address = [email(number), mobile(number)][self.dice.roll(2)].clone();
+        let by = by(at(self.now));
+        let cause = SuppressionCause::OptOut;
+        self.stage
+            .ledger
+            .suppress(&address, cause, &by)
+            .await
+            .unwrap();
+    }
+
+    async fn crash(mut self) -> Self {
+        self.open.clear();
+        self.last.clear();
+        self.stage = self.stage.crash(at(self.now)).await;
+        self
+    }
+
+    /// Everything is resumed, sent and told; then nothing is pending, and everybody is accounted for.
+    async fn finish(mut self) {
+        let by = by(at(self.now));
+        self.stage
+            .ledger
+            .hold_channel(Some(&channel(MAIL)), None, &by)
+            .await
+            .unwrap();
+        for update in &self.updates {
+            self.stage
+                .ledger
+                .hold_update(*update, None, false, &by)
+                .await
+                .unwrap();
+        }
+        self.stage.plan_all(at(self.now)).await;
+        while let Some((window, untold)) = self.open.pop() {
+            let (stage, now) = (&mut self.stage, at(self.now));
+            let told = untold
+                .iter()
+                .map(|told| accepted(&window, &window.armed[*told], now));
+            let told: Vec<_> = told.collect();
+            stage.record(&told).await;
+        }
+        for later in [0, 40, 80] {
+            for name in [MAIL, TEXT] {
+                self.stage.drain(name, at(self.now + later)).await;
+            }
+        }
+        self.stage.check_truth().await;
+        let mut by_channel = BTreeMap::new();
+        for update in &self.updates {
+            for view in self.stage.ledger.broadcasts(Some(*update)).await.unwrap() {
+                assert_eq!(
+                    (view.counts.pending, view.in_flight, view.waiting),
+                    (0, 0, 0),
+                    "{view:?}"
+                );
+                *by_channel.entry(view.channel).or_insert(0) += view.counts.settled();
+            }
+        }
+        let everybody = u64::from(PEOPLE) * self.updates.len() as u64;
+        assert!(by_channel.values().all(|settled| *settled == everybody));
+    }
+}
+
+fn untold(window: Window) -> (Window, Vec<usize>) {
+    let all = (0..window.armed.len()).collect();
+    (window, all)
+}

@@ -7,6 +7,9 @@ use oyez_domain::time::Wall;
 use oyez_domain::{BoxFuture, Random};
 use tempfile::TempDir;
 
+/// Random games, each on a store of its own.
+const GAMES: u64 = 12;
+
 /// Chance that is none.
 struct Counting;
 
@@ -43,7 +46,14 @@ impl Store for Scratch {
 }
 
 mod promises {
-    use super::Scratch;
+    use super::{GAMES, Scratch};
 
     crate::ledger_promises!(Scratch::new());
+
+    #[tokio::test]
+    async fn counters_stay_true_whatever_happens() {
+        for seed in 0..GAMES {
+            crate::conformance::counters_stay_true_in_game(&Scratch::new(), seed).await;
+        }
+    }
 }
