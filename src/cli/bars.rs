@@ -161,7 +161,7 @@ fn speed(broadcast: &BroadcastProgress) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn progress(change: serde_json::Value) -> BroadcastProgress {
+    fn progress(change: &serde_json::Value) -> BroadcastProgress {
         let mut value = serde_json::json!({
             "broadcast": 1, "reference": "7QX-4HM", "channel": "residents_sms", "kind": "sms_http", "family": "sms",
             "state": "sending", "asked": 1000, "accepted": 400, "delivered": 0, "undelivered": 0, "failed": 20,
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn a_bar_says_speed_limit_time_left_and_failures() {
         assert_eq!(
-            words(&progress(serde_json::json!({}))),
+            words(&progress(&serde_json::json!({}))),
             "420/1,000  14.0/s of 15.0/s  eta 00:42  failed 20"
         );
     }
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn a_pause_is_said_in_place_of_a_speed() {
         let paused = serde_json::json!({"reason": "rate_limited", "until": 5, "line": "Provider limit reached; goes on by itself in 2 s"});
-        let words = words(&progress(serde_json::json!({"paused": paused})));
+        let words = words(&progress(&serde_json::json!({"paused": paused})));
         assert_eq!(
             words,
             "420/1,000  Provider limit reached; goes on by itself in 2 s  failed 20"
@@ -199,7 +199,7 @@ mod tests {
     fn a_finished_channel_says_how_long_it_took() {
         let done = serde_json::json!({"accepted": 980, "pending": 0, "state": "done"});
         assert_eq!(
-            words(&progress(done)),
+            words(&progress(&done)),
             "1,000/1,000  done in 00:30  failed 20"
         );
     }

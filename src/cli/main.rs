@@ -10,6 +10,7 @@ mod exit;
 mod input;
 mod lifecycle;
 mod problem;
+mod sections;
 mod settings;
 mod telemetry;
 mod terminal;

@@ -82,7 +82,7 @@ impl Town {
             sandbox,
             folder,
         };
-        town.write("oyez.toml", &town.configuration(""));
+        town.write("oyez.toml", town.configuration(""));
         town
     }
 

@@ -126,12 +126,7 @@ fn configuration(global: &Global) -> (Option<Settings>, Option<Vec<ConfiguredCha
 
 /// A line for each fault of the configuration.
 fn failed(failure: &Failure) -> Vec<Line> {
-    let faults: Vec<_> = failure
-        .help
-        .iter()
-        .filter(|_| failure.code == "bad_configuration" && failure.help.len() > 1)
-        .collect();
-    if faults.is_empty() {
+    if failure.code != "configuration_faults" {
         let help = failure.help.join("; ");
         return vec![Line::new(
             "config",
@@ -140,10 +135,8 @@ fn failed(failure: &Failure) -> Vec<Line> {
             &help,
         )];
     }
-    faults
-        .into_iter()
-        .map(|fault| Line::new("config", Level::Fail, fault.clone(), ""))
-        .collect()
+    let line = |fault: &String| Line::new("config", Level::Fail, fault.clone(), "");
+    failure.help.iter().map(line).collect()
 }
 
 async fn store(settings: &Settings) -> Vec<Line> {

@@ -1,0 +1,299 @@
+//! Configuration: embedded defaults, then files, then `OYEZ__…`; every fault at once, with file and key.
+
+use crate::exit::{Exit, Failure};
+use crate::sections;
+use crate::telemetry::LogSettings;
+use config::{Config, Environment, File, FileFormat};
+use oyez_channels::registry::Via;
+use oyez_dispatch::settings::{ChannelSettings, EngineSettings, PaceSettings};
+use oyez_domain::Refusal;
+use oyez_domain::channel::OnUnknown;
+use oyez_domain::organisation::Organisation;
+use oyez_domain::retry::RetryPolicy;
+use oyez_http::HttpSettings;
+use oyez_storage::StorageSettings;
+use serde::{Deserialize, Deserializer};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Every key with its default and what it means.
+pub(crate) const DEFAULTS: &str = include_str!("../../config/default.toml");
+
+/// The whole configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    pub(crate) organisation: Organisation,
+    pub(crate) http: HttpSettings,
+    pub(crate) store: StorageSettings,
+    pub(crate) engine: EngineSettings,
+    pub(crate) network: NetworkSettings,
+    pub(crate) log: LogSettings,
+    #[serde(default)]
+    pub(crate) channels: BTreeMap<String, ChannelConfig>,
+}
+
+/// Which networks oyez may call beside the public internet.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NetworkSettings {
+    /// Networks in CIDR notation that outbound calls may reach although they are not public.
+    #[serde(default)]
+    pub(crate) allow_networks: Vec<String>,
+}
+
+/// One channel.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChannelConfig {
+    /// Switched off channels are checked and never used.
+    #[serde(default = "on")]
+    pub(crate) enabled: bool,
+    #[serde(default)]
+    pub(crate) pace: PaceSettings,
+    #[serde(default)]
+    pub(crate) retry: Option<RetryPolicy>,
+    #[serde(default)]
+    pub(crate) on_unknown: Option<OnUnknown>,
+    #[serde(default, deserialize_with = "list")]
+    pub(crate) languages: Option<Vec<String>>,
+    #[serde(default)]
+    pub(crate) price_pence: Option<f64>,
+    pub(crate) via: Via,
+}
+
+fn on() -> bool {
+    true
+}
+
+/// A list, or a comma-separated text as the environment gives it.
+fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        List(Vec<String>),
+        Text(String),
+    }
+    Ok(Some(match Either::deserialize(deserializer)? {
+        Either::List(list) => list,
+        Either::Text(text) => text.split(',').map(|part| part.trim().to_owned()).collect(),
+    }))
+}
+
+impl ChannelConfig {
+    /// The engine's part, with the defaults of the kind's family.
+    pub(crate) fn engine(&self) -> ChannelSettings {
+        let text = "{}";
+        let defaults: Option<ChannelSettings> = serde_json::from_str(text).ok();
+        let retry = self.retry.or(defaults.map(|d| d.retry));
+        ChannelSettings {
+            pace: self.pace,
+            retry: retry.unwrap_or(RetryPolicy { max_attempts: 6, base_milliseconds: 30_000, cap_milliseconds: 1_800_000 }),
+            on_unknown: self.on_unknown,
+            languages: self.languages.clone().unwrap_or_else(|| vec!["en".to_owned()]),
+            price_pence: self.price_pence,
+        }
+    }
+}
+
+/// Where the configuration comes from.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sources {
+    /// Files in order; a later one wins.
+    pub(crate) files: Vec<PathBuf>,
+    /// Further layers of TOML, e.g. the ports a demonstration found free.
+    pub(crate) overlays: Vec<String>,
+    /// The environment, as it is handed in.
+    pub(crate) environment: BTreeMap<String, String>,
+}
+
+impl Sources {
+    /// Files named on the command line and the real environment.
+    #[expect(clippy::disallowed_methods, reason = "this file is the one place that reads the environment")]
+    pub(crate) fn from_process(files: &[PathBuf]) -> Self {
+        Self { files: files.to_vec(), overlays: vec![], environment: std::env::vars().collect() }
+    }
+
+    /// Reads every layer. Unknown keys, wrong types and missing files are faults.
+    pub(crate) fn read(&self) -> Result<Settings, Failure> {
+        let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+        let mut files = Vec::new();
+        for file in &self.files {
+            let text = read_file(file)?;
+            // Parsed here first, for an error that names file, line and column.
+            Config::builder().add_source(File::from_str(&text, FileFormat::Toml)).build().map_err(|error| {
+                bad(format!("{}: {error}", file.display()), "mend the file; nothing was started")
+            })?;
+            builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
+            files.push((file.clone(), text));
+        }
+        for overlay in &self.overlays {
+            builder = builder.add_source(File::from_str(overlay, FileFormat::Toml));
+        }
+        let environment = self.environment.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        let environment = Environment::with_prefix("OYEZ")
+            .prefix_separator("__")
+            .separator("__")
+            .ignore_empty(true)
+            .source(Some(environment));
+        let config = builder
+            .add_source(environment)
+            .build()
+            .map_err(|error| bad(error.to_string(), "config/default.toml explains every key"))?;
+        sections::read(&config, &files)
+    }
+}
+
+fn bad(what: impl Into<String>, help: &str) -> Failure {
+    Failure::new(Exit::BadConfiguration, "bad_configuration", what, help)
+}
+
+fn read_file(file: &Path) -> Result<String, Failure> {
+    const LIMIT: u64 = 1024 * 1024;
+    let fault = |why: &str| bad(format!("the configuration file {}: {why}", file.display()), "give its path with --config");
+    let meta = std::fs::metadata(file).map_err(|error| fault(&error.to_string()))?;
+    if !meta.is_file() || meta.len() > LIMIT {
+        return Err(fault("is not a regular file of at most 1 MiB"));
+    }
+    std::fs::read_to_string(file).map_err(|error| fault(&error.to_string()))
+}
+
+/// The known word nearest to a mistyped one, if any is near enough.
+pub(crate) fn nearest<T: AsRef<str>>(word: &str, known: &[T]) -> Option<String> {
+    known
+        .iter()
+        .map(|known| (distance(word, known.as_ref()), known.as_ref()))
+        .filter(|(distance, known)| *distance <= (known.chars().count() / 3).max(1))
+        .min()
+        .map(|(_, known)| known.to_owned())
+}
+
+/// How many insertions, deletions, changes and swaps of neighbours lie between two words.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            rows[i][j] = if i == 0 || j == 0 {
+                i + j
+            } else {
+                let changed = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+                let swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+                let swap = if swapped { rows[i - 2][j - 2] + 1 } else { changed };
+                changed.min(swap).min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1)
+            };
+        }
+    }
+    rows[a.len()][b.len()]
+}
+
+impl Settings {
+    /// Every fault in what was read, with its key.
+    pub(crate) fn check(&self) -> Vec<Refusal> {
+        let mut faults = self.engine.check();
+        faults.extend(self.http.check());
+        if self.organisation.name.trim().is_empty() {
+            faults.push(Refusal::new("organisation.name", "empty", "say who runs this instance"));
+        }
+        if jiff::tz::TimeZone::get(&self.organisation.time_zone).is_err() {
+            faults.push(Refusal::new("organisation.time_zone", "unknown", "use an IANA name such as Europe/London"));
+        }
+        for network in &self.network.allow_networks {
+            if network.parse::<ipnet::IpNet>().is_err() {
+                let why = format!("{network:?} is no network in CIDR notation such as 10.1.0.0/16");
+                faults.push(Refusal::new("network.allow_networks", "malformed", why));
+            }
+        }
+        for (name, channel) in &self.channels {
+            if let Err(fault) = name.parse::<oyez_domain::channel::ChannelName>() {
+                faults.push(Refusal { field: format!("channels.{name}"), ..fault });
+            }
+            faults.extend(channel.engine().check(&format!("channels.{name}")));
+        }
+        faults
+    }
+
+    /// The networks outbound calls may reach although they are not public.
+    pub(crate) fn allow_networks(&self) -> Vec<ipnet::IpNet> {
+        self.network.allow_networks.iter().filter_map(|network| network.parse().ok()).collect()
+    }
+}
+
+/// Many faults as one failure.
+pub(crate) fn faults(faults: &[Refusal]) -> Failure {
+    let lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    sections::failure(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(toml: &str, environment: &[(&str, &str)]) -> Result<Settings, Failure> {
+        let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Sources { files: vec![], overlays: vec![toml.to_owned()], environment }.read()
+    }
+
+    #[test]
+    fn the_defaults_alone_are_a_whole_configuration() {
+        let settings = read("", &[]).unwrap();
+        assert_eq!(settings.engine, EngineSettings::default(), "default.toml says what the code does");
+        assert!(settings.channels.is_empty());
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_with_a_suggestion() {
+        let failure = read("[engine]\npage_row = 3\n", &[]).unwrap_err();
+        assert_eq!(failure.exit, Exit::BadConfiguration);
+        assert!(failure.what.contains("did you mean `page_rows`"), "{}", failure.what);
+    }
+
+    #[test]
+    fn the_environment_wins_and_secrets_are_not_turned_into_numbers() {
+        let settings = read("", &[("OYEZ__HTTP__TOKEN", "0012345678901234"), ("OYEZ__ENGINE__PAGE_ROWS", "7")]).unwrap();
+        assert_eq!(settings.engine.page_rows, 7);
+    }
+
+    #[test]
+    fn a_wrong_type_names_its_key() {
+        let failure = read("[engine]\npage_rows = \"many\"\n", &[]).unwrap_err();
+        assert!(failure.what.contains("page_rows"), "{}", failure.what);
+    }
+
+    #[test]
+    fn faults_in_different_sections_are_reported_at_once_with_file_and_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("oyez.toml");
+        let toml = "[engine]\npage_row = 3\n[htpt]\n[channels.a.via.smpt]\n[channels.b]\npace = { rate = 3 }\nvia.webhook = {}\n";
+        std::fs::write(&file, toml).unwrap();
+        let failure = Sources { files: vec![file], ..Sources::default() }.read().unwrap_err();
+        let help = failure.help.join("\n");
+        for words in [
+            "oyez.toml:2: [engine] unknown field `page_row`",
+            "oyez.toml:3: unknown section `htpt`; did you mean `http`?",
+            "did you mean `smtp`?",
+            "oyez.toml:6: [channels.b] unknown field `rate`",
+        ] {
+            assert!(help.contains(words), "{words:?} is not in: {help}");
+        }
+    }
+
+    #[test]
+    fn the_example_has_a_channel_of_every_kind_and_lacks_only_files() {
+        let settings = read(include_str!("../../config/example.toml"), &[]).unwrap();
+        assert!(settings.check().is_empty(), "{:?}", settings.check());
+        for kind in oyez_channels::registry::KINDS {
+            let via = settings.channels.values().map(|channel| &channel.via).find(|via| via.kind() == kind.kind);
+            let faults = via.unwrap_or_else(|| panic!("config/example.toml has no {}", kind.kind)).check();
+            let other: Vec<_> = faults.iter().filter(|fault| !matches!(fault.code.as_str(), "unreadable" | "not_a_folder")).collect();
+            assert!(other.is_empty(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn near_words_are_suggested_and_far_ones_are_not() {
+        assert_eq!(nearest("serv", &["serve", "queue"]), Some("serve".to_owned()));
+        assert_eq!(nearest("smpt", &["smtp", "sms_http"]), Some("smtp".to_owned()));
+        assert_eq!(nearest("xyz", &["serve", "queue"]), None);
+    }
+}
