@@ -2,6 +2,7 @@
 
 use oyez_dispatch::event::{Event, Events};
 use oyez_domain::Random;
+use oyez_domain::channel::ChannelName;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast::{self, error::RecvError};
@@ -109,6 +110,17 @@ impl Journal {
                 rest,
             },
         }
+    }
+
+    /// The newest events on these channels, newest first.
+    pub(crate) fn recent(&self, channels: &[ChannelName], many: usize) -> Vec<Event> {
+        let state = self.state();
+        let theirs = state
+            .kept
+            .iter()
+            .rev()
+            .filter(|(_, event)| channels.contains(&event.channel));
+        theirs.take(many).map(|(_, event)| event.clone()).collect()
     }
 
     /// Writes down what happens until the program ends.

@@ -14,7 +14,7 @@ use oyez_domain::reference::UpdateReference;
 use oyez_domain::service::{Service, ServiceState};
 use oyez_domain::text::spoken_time;
 use oyez_domain::time::Wall;
-use oyez_domain::update::{NextUpdate, Update, UpdateKind, UpdateState};
+use oyez_domain::update::{NextUpdate, Update, UpdateState};
 
 /// Updates looked through for the public pages.
 const LOOKED_THROUGH: u32 = 200;
@@ -63,7 +63,6 @@ pub(crate) struct Saying {
     /// The promised time has passed.
     late: bool,
     stopped: bool,
-    kind: UpdateKind,
     sms: Option<String>,
     update: Update,
 }
@@ -86,7 +85,6 @@ impl Saying {
             promise: notice.promise(),
             late,
             stopped: notice.update.state == UpdateState::Stopped,
-            kind: notice.update.kind,
             sms: notice
                 .update
                 .sms

@@ -75,7 +75,7 @@ pub async fn serve(
         journal
             .journal
             .keep(&journal.desk.events, &journal.end)
-            .await
+            .await;
     });
     let gate = Gate {
         router: router(house),

@@ -48,7 +48,7 @@ impl HttpSettings {
     pub fn check(&self) -> Vec<Refusal> {
         let mut faults = Vec::new();
         let mut refuse = |key: &str, code: &str, why: &str| {
-            faults.push(Refusal::new(format!("http.{key}"), code, why))
+            faults.push(Refusal::new(format!("http.{key}"), code, why));
         };
         if !self.base_url.is_empty() {
             match url::Url::parse(&self.base_url) {
