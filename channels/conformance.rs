@@ -1,4 +1,8 @@
 //! One suite for every adapter that speaks HTTP and one for SMTP, against local servers that play a script.
 
 mod http;
+mod relay;
+mod requests;
 mod smtp;
+mod stage;
+mod texts;

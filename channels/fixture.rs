@@ -44,7 +44,7 @@ pub(crate) fn surroundings() -> Surroundings {
 }
 
 /// A channel from its settings as TOML would give them.
-pub(crate) fn channel(kind: &str, settings: Value) -> Arc<dyn Channel> {
+pub(crate) fn channel(kind: &str, settings: &Value) -> Arc<dyn Channel> {
     let via: Via = serde_json::from_value(json!({ kind: settings })).unwrap();
     build(&name(), &via, &surroundings()).unwrap()
 }
@@ -56,11 +56,11 @@ pub(crate) fn name() -> ChannelName {
 
 /// The update as its author wrote it, every field filled.
 pub(crate) fn notice() -> Notice {
-    notice_with(json!({}))
+    notice_with(&json!({}))
 }
 
 /// The update with some of its fields replaced.
-pub(crate) fn notice_with(changes: Value) -> Notice {
+pub(crate) fn notice_with(changes: &Value) -> Notice {
     let mut update = json!({
         "id": "upd_01kb1qz8t0e6q7n2r3s4t5v6w7", "reference": "7QX-4HM",
         "incident": "inc_01kb1mz8t0e6q7n2r3s4t5v6w7", "kind": "update", "phase": "investigating",

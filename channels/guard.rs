@@ -52,6 +52,11 @@ impl Guard {
         }
     }
 
+    /// Whether any network was opened.
+    pub(crate) fn has_inside(&self) -> bool {
+        !self.allowed.is_empty()
+    }
+
     /// Whether this URL may be called, and how far its name may resolve.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ const IDLE: Duration = Duration::from_secs(20);
 pub(crate) struct Outlet {
     guard: Guard,
     public: Client,
-    inside: Client,
+    inside: Option<Client>,
 }
 
 /// A whole answer, or as much of it as was read.
@@ -60,7 +60,11 @@ impl Outlet {
         };
         Ok(Self {
             public: client(Reach::Public)?,
-            inside: client(Reach::Inside)?,
+            // Nothing to reach, no client: each one reads all root certificates.
+            inside: guard
+                .has_inside()
+                .then(|| client(Reach::Inside))
+                .transpose()?,
             guard,
         })
     }
@@ -68,9 +72,10 @@ impl Outlet {
     /// A request to a URL that the guard lets through.
     pub(crate) fn request(&self, method: Method, url: Url) -> Result<RequestBuilder, Silence> {
         let client = match self.guard.reach(&url).map_err(Silence::Forbidden)? {
-            Reach::Public => &self.public,
-            Reach::Inside => &self.inside,
+            Reach::Public => Some(&self.public),
+            Reach::Inside => self.inside.as_ref(),
         };
+        let client = client.ok_or(Silence::Forbidden(Forbidden::Scheme))?;
         Ok(client.request(method, url))
     }
 

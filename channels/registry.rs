@@ -135,3 +135,173 @@ pub(crate) fn within_limit(fit: &Fit, what: &str) -> Result<(), Refusal> {
         Some(_) | None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{name, surroundings};
+    use serde_json::{Value, json};
+
+    /// Complete settings of every kind, each with a secret where it can have one.
+    fn examples() -> Vec<(&'static str, Value)> {
+        vec![
+            (
+                "smtp",
+                json!({"host": "mx.example.org", "from": "a@example.org", "username": "u", "password": "s3cret"}),
+            ),
+            (
+                "sms_http",
+                json!({
+                    "url": "https://sms.example.net/v1", "auth": "bearer", "secret": "s3cret", "id_pointer": "/id",
+                    "body": {"kind": "form", "template": "to={to}&text={text}"},
+                    "callback": {"auth": "bearer", "secret": "s3cret", "ref_pointer": "/ref", "status_pointer": "/s",
+                                 "map": {"ok": "delivered"}}
+                }),
+            ),
+            (
+                "mastodon",
+                json!({"server": "https://m.example", "token": "s3cret"}),
+            ),
+            ("webhook", json!({})),
+            ("file", json!({"folder": "/tmp"})),
+        ]
+    }
+
+    fn read(kind: &str, settings: &Value) -> Via {
+        serde_json::from_value(json!({ kind: settings })).unwrap()
+    }
+
+    fn codes(kind: &str, settings: &Value) -> Vec<String> {
+        match build(&name(), &read(kind, settings), &surroundings()) {
+            Ok(_) => Vec::new(),
+            Err(faults) => faults
+                .into_iter()
+                .map(|f| format!("{} {}", f.field, f.code))
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn every_kind_is_listed_built_and_named() {
+        let listed: Vec<_> = KINDS.iter().map(|kind| kind.kind).collect();
+        let examples = examples();
+        assert_eq!(
+            listed,
+            examples.iter().map(|(kind, _)| *kind).collect::<Vec<_>>()
+        );
+        for (kind, settings) in examples {
+            let via = read(kind, &settings);
+            assert_eq!(via.kind(), kind);
+            assert_eq!(
+                build(&name(), &via, &surroundings())
+                    .unwrap()
+                    .capabilities()
+                    .kind,
+                kind
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_kind_needs_cannot_be_left_out() {
+        for ((kind, settings), listed) in examples().into_iter().zip(KINDS) {
+            for need in listed.needs {
+                let mut without = settings.clone();
+                without.as_object_mut().unwrap().remove(*need);
+                let via: Result<Via, _> = serde_json::from_value(json!({ kind: without }));
+                let refused = via.map_or(true, |via| !via.check().is_empty());
+                assert!(refused, "{kind} without {need}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error() {
+        for (kind, mut settings) in examples() {
+            settings["tiemout"] = 1.into();
+            let via: Result<Via, _> = serde_json::from_value(json!({ kind: settings }));
+            assert!(via.unwrap_err().to_string().contains("tiemout"), "{kind}");
+        }
+    }
+
+    #[test]
+    fn settings_never_print_their_secrets() {
+        for (kind, settings) in examples() {
+            assert!(
+                !format!("{:?}", read(kind, &settings)).contains("s3cret"),
+                "{kind}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_fault_is_reported_at_once_with_its_place() {
+        let faults = codes(
+            "smtp",
+            &json!({
+                "host": "bad host", "from": "nobody", "tls": "none", "connections": 0, "username": "u", "hello": "a b"
+            }),
+        );
+        let at = |field: &str, code: &str| format!("channels.test_channel.via.smtp.{field} {code}");
+        for fault in [
+            at("host", "malformed_host"),
+            at("from", "malformed_email"),
+            at("tls", "clear_text"),
+            at("connections", "out_of_range"),
+            at("password", "missing"),
+            at("hello", "malformed_host"),
+        ] {
+            assert!(faults.contains(&fault), "{fault}: {faults:?}");
+        }
+    }
+
+    #[test]
+    fn clear_text_mail_stays_on_this_machine() {
+        let with = |host: &str| {
+            codes(
+                "smtp",
+                &json!({"host": host, "from": "a@example.org", "tls": "none"}),
+            )
+        };
+        for host in ["localhost", "127.0.0.1", "127.3.2.1", "::1", "[::1]"] {
+            assert_eq!(with(host), [""; 0], "{host}");
+        }
+        for host in [
+            "mx.example.org",
+            "10.0.0.1",
+            "localhost.example.org",
+            "::ffff:10.0.0.1",
+        ] {
+            assert_eq!(
+                with(host),
+                ["channels.test_channel.via.smtp.tls clear_text"],
+                "{host}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_gateway_whose_success_is_a_bare_status_is_refused() {
+        let settings = json!({"url": "https://sms.example.net/v1", "body": {"kind": "form", "template": "to={to}&text={text}"}});
+        assert_eq!(
+            codes("sms_http", &settings),
+            ["channels.test_channel.via.sms_http.success too_weak"]
+        );
+    }
+
+    #[test]
+    fn a_gateway_without_receipts_says_so() {
+        let of = |settings: Value| {
+            let via = read("sms_http", &settings);
+            let channel = build(&name(), &via, &surroundings()).unwrap();
+            (
+                channel.capabilities().receipts,
+                channel.capabilities().idempotency.code(),
+            )
+        };
+        let (_, mut settings) = examples().swap_remove(1);
+        assert_eq!(of(settings.clone()), (true, "receipt"));
+        settings.as_object_mut().unwrap().remove("callback");
+        assert_eq!(of(settings), (false, "nothing"));
+    }
+}

@@ -96,3 +96,70 @@ fn is_open_to_others(facts: &std::fs::Metadata) -> bool {
 fn is_open_to_others(_: &std::fs::Metadata) -> bool {
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(result: Result<Option<Secret>, Refusal>) -> String {
+        result.unwrap_err().code
+    }
+
+    #[cfg(unix)]
+    fn file(folder: &Path, text: &str, mode: u32) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt;
+        let path = folder.join("secret");
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_that_others_can_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for mode in [0o600, 0o400] {
+            let path = file(folder.path(), "s3cret\r\n", mode);
+            let secret = optional("token", None, Some(&path)).unwrap().unwrap();
+            assert_eq!(secret.reveal(), "s3cret");
+            std::fs::remove_file(path).unwrap();
+        }
+        for mode in [0o640, 0o604, 0o644, 0o660] {
+            let path = file(folder.path(), "s3cret", mode);
+            let refusal = optional("token", None, Some(&path)).unwrap_err();
+            assert_eq!(
+                (refusal.field.as_str(), refusal.code.as_str()),
+                ("token_file", "open_to_others")
+            );
+            assert!(!refusal.why.contains("s3cret"));
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn an_empty_or_missing_secret_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = file(folder.path(), "\n", 0o600);
+        assert_eq!(
+            code(optional("token", None, Some(&path))),
+            "malformed_secret"
+        );
+        let nowhere = folder.path().join("nowhere");
+        assert_eq!(code(optional("token", None, Some(&nowhere))), "unreadable");
+        assert_eq!(
+            code(optional("token", None, Some(&folder.path().to_owned()))),
+            "unreadable"
+        );
+        assert_eq!(required("token", None, None).unwrap_err().code, "missing");
+        let inline = SecretString::from("a\nb");
+        assert_eq!(
+            code(optional("token", Some(&inline), None)),
+            "malformed_secret"
+        );
+        assert_eq!(
+            code(optional("token", Some(&inline), Some(&path))),
+            "given_twice"
+        );
+    }
+}

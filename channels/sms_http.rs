@@ -2,13 +2,13 @@
 
 mod callback;
 mod rules;
+mod sign_in;
 mod template;
 
 use crate::classify::http::Manner;
 use crate::guard::Guard;
 use crate::http::{Outlet, Silence};
 use crate::registry::{Surroundings, between};
-use crate::secret;
 use oyez_domain::address::AddressKind;
 use oyez_domain::channel::{
     Capabilities, ChannelName, Family, IdempotencyClass, LengthUnit, OnUnknown,
@@ -25,6 +25,7 @@ use reqwest::{Method, RequestBuilder};
 use rules::{Reader, RetryAfter, Rule, Success};
 use secrecy::SecretString;
 use serde::Deserialize;
+use sign_in::{Auth, SignIn};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -96,21 +97,6 @@ pub struct Settings {
     pub timeout_seconds: u64,
 }
 
-/// How we sign in.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Auth {
-    /// Not at all.
-    #[default]
-    None,
-    /// `Authorization: Basic` with `username` and the secret.
-    Basic,
-    /// `Authorization: Bearer` with the secret.
-    Bearer,
-    /// The secret in `auth_header`.
-    Header,
-}
-
 fn default_method() -> String {
     "POST".to_owned()
 }
@@ -130,7 +116,7 @@ impl Settings {
         let mut faults = self.body.check();
         faults.extend(between("max_parts", u64::from(self.max_parts), 1..=10));
         faults.extend(between("timeout_seconds", self.timeout_seconds, 1..=120));
-        faults.extend(self.sign_in().err());
+        faults.extend(SignIn::of(self).err());
         faults.extend(self.extra_headers().err());
         faults.extend(self.reader().err());
         faults.extend(self.callback.iter().flat_map(callback::Settings::check));
@@ -202,26 +188,6 @@ impl Settings {
         })
     }
 
-    fn sign_in(&self) -> Result<SignIn, Refusal> {
-        let secret = || secret::required("secret", self.secret.as_ref(), self.secret_file.as_ref());
-        let missing = |field: &str, why: &str| Refusal::new(field, "missing", why);
-        Ok(match self.auth {
-            Auth::None => SignIn::None,
-            Auth::Bearer => SignIn::Bearer(secret()?),
-            Auth::Basic => {
-                let user = self.username.clone();
-                let user = user.ok_or_else(|| missing("username", "auth is basic, so set it"))?;
-                SignIn::Basic(user, secret()?)
-            }
-            Auth::Header => {
-                let name = self.auth_header.as_deref().unwrap_or("");
-                let name = HeaderName::try_from(name)
-                    .map_err(|_| missing("auth_header", "name the header that holds the secret"))?;
-                SignIn::Header(name, secret()?)
-            }
-        })
-    }
-
     fn extra_headers(&self) -> Result<Vec<(HeaderName, String)>, Refusal> {
         let header = |(name, value): (&String, &String)| {
             let known = HeaderName::try_from(name.as_str()).ok();
@@ -253,13 +219,6 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     on_unknown: OnUnknown::Hold,
     needs: &["url", "body"],
 };
-
-enum SignIn {
-    None,
-    Basic(String, Secret),
-    Bearer(Secret),
-    Header(HeaderName, Secret),
-}
 
 /// The adapter.
 pub(crate) struct SmsHttp {
@@ -296,7 +255,7 @@ impl SmsHttp {
             },
             method: Method::from_bytes(settings.method.as_bytes()).unwrap_or(Method::POST),
             headers: settings.extra_headers().map_err(one)?,
-            sign_in: settings.sign_in().map_err(one)?,
+            sign_in: SignIn::of(settings).map_err(one)?,
             reader: settings.reader().map_err(one)?,
             callback_secret: callback
                 .map(callback::Settings::secret)
@@ -351,12 +310,7 @@ impl SmsHttp {
         for (name, value) in &self.headers {
             request = request.header(name, template::header(value, parcel.reference.as_str()));
         }
-        request = match &self.sign_in {
-            SignIn::None => request,
-            SignIn::Basic(user, password) => request.basic_auth(user, Some(password.reveal())),
-            SignIn::Bearer(token) => request.bearer_auth(token.reveal()),
-            SignIn::Header(name, value) => request.header(name, value.reveal()),
-        };
+        request = self.sign_in.add_to(request);
         Ok(match kind.content_type() {
             Some(content_type) => request.header(CONTENT_TYPE, content_type).body(body),
             None => request,

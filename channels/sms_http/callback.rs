@@ -317,3 +317,6 @@ fn token(url: &str) -> Option<Cow<'_, str>> {
     let path = url.split(['?', '#']).next().unwrap_or("");
     parameter.or_else(|| path.rsplit('/').next().map(Cow::Borrowed))
 }
+
+#[cfg(test)]
+mod tests;

@@ -173,3 +173,6 @@ fn unrenderable(why: &str) -> Refusal {
         format!("the mail cannot be made: {why}"),
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,10 @@ use crate::smtp::dial::{Failure, Offers};
 use crate::smtp::message::Envelope;
 use crate::smtp::wire::{Reply, Waits, Wire};
 use std::fmt::Write;
+use std::time::Duration;
+
+/// How long to look for the reason when a relay hangs up.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// A conversation that can take messages.
 pub(crate) struct Session {
@@ -65,6 +69,7 @@ impl Session {
         self.usable = match &result {
             Ok(_) => true,
             Err(Failure::Refused(Stage::Dot, _)) => !closing,
+            Err(Failure::Refused(Stage::Body, _)) => false,
             Err(Failure::Refused(_, _)) => !closing && self.reset().await.is_ok(),
             Err(Failure::Broken(_, _)) => false,
         };
@@ -77,18 +82,24 @@ impl Session {
         } else {
             self.envelope_step_by_step(letter).await?;
         }
-        let body = |broken| Failure::Broken(Stage::Body, broken);
         // The final dot is the last thing written: a write that fails cannot have completed the message.
-        self.wire
-            .write(&letter.message, self.waits.dot)
-            .await
-            .map_err(body)?;
+        if let Err(broken) = self.wire.write(&letter.message, self.waits.reply).await {
+            return Err(self.early_refusal(broken).await);
+        }
         let dot = |broken| Failure::Broken(Stage::Dot, broken);
         let reply = self.wire.reply(self.waits.dot).await.map_err(dot)?;
         if reply.is_positive() {
             Ok(reply)
         } else {
             Err(Failure::Refused(Stage::Dot, reply))
+        }
+    }
+
+    /// A relay that hangs up in the middle of a message has often said why.
+    async fn early_refusal(&mut self, broken: Broken) -> Failure {
+        match self.wire.reply(LAST_WORDS).await {
+            Ok(reply) if !reply.is_positive() => Failure::Refused(Stage::Body, reply),
+            Ok(_) | Err(_) => Failure::Broken(Stage::Body, broken),
         }
     }
 
