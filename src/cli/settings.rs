@@ -88,9 +88,16 @@ impl ChannelConfig {
         let retry = self.retry.or(defaults.map(|d| d.retry));
         ChannelSettings {
             pace: self.pace,
-            retry: retry.unwrap_or(RetryPolicy { max_attempts: 6, base_milliseconds: 30_000, cap_milliseconds: 1_800_000 }),
+            retry: retry.unwrap_or(RetryPolicy {
+                max_attempts: 6,
+                base_milliseconds: 30_000,
+                cap_milliseconds: 1_800_000,
+            }),
             on_unknown: self.on_unknown,
-            languages: self.languages.clone().unwrap_or_else(|| vec!["en".to_owned()]),
+            languages: self
+                .languages
+                .clone()
+                .unwrap_or_else(|| vec!["en".to_owned()]),
             price_pence: self.price_pence,
         }
     }
@@ -109,9 +116,16 @@ pub(crate) struct Sources {
 
 impl Sources {
     /// Files named on the command line and the real environment.
-    #[expect(clippy::disallowed_methods, reason = "this file is the one place that reads the environment")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this file is the one place that reads the environment"
+    )]
     pub(crate) fn from_process(files: &[PathBuf]) -> Self {
-        Self { files: files.to_vec(), overlays: vec![], environment: std::env::vars().collect() }
+        Self {
+            files: files.to_vec(),
+            overlays: vec![],
+            environment: std::env::vars().collect(),
+        }
     }
 
     /// Reads every layer. Unknown keys, wrong types and missing files are faults.
@@ -121,16 +135,26 @@ impl Sources {
         for file in &self.files {
             let text = read_file(file)?;
             // Parsed here first, for an error that names file, line and column.
-            Config::builder().add_source(File::from_str(&text, FileFormat::Toml)).build().map_err(|error| {
-                bad(format!("{}: {error}", file.display()), "mend the file; nothing was started")
-            })?;
+            Config::builder()
+                .add_source(File::from_str(&text, FileFormat::Toml))
+                .build()
+                .map_err(|error| {
+                    bad(
+                        format!("{}: {error}", file.display()),
+                        "mend the file; nothing was started",
+                    )
+                })?;
             builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
             files.push((file.clone(), text));
         }
         for overlay in &self.overlays {
             builder = builder.add_source(File::from_str(overlay, FileFormat::Toml));
         }
-        let environment = self.environment.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        let environment = self
+            .environment
+            .iter()
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
         let environment = Environment::with_prefix("OYEZ")
             .prefix_separator("__")
             .separator("__")
@@ -150,7 +174,12 @@ fn bad(what: impl Into<String>, help: &str) -> Failure {
 
 fn read_file(file: &Path) -> Result<String, Failure> {
     const LIMIT: u64 = 1024 * 1024;
-    let fault = |why: &str| bad(format!("the configuration file {}: {why}", file.display()), "give its path with --config");
+    let fault = |why: &str| {
+        bad(
+            format!("the configuration file {}: {why}", file.display()),
+            "give its path with --config",
+        )
+    };
     let meta = std::fs::metadata(file).map_err(|error| fault(&error.to_string()))?;
     if !meta.is_file() || meta.len() > LIMIT {
         return Err(fault("is not a regular file of at most 1 MiB"));
@@ -179,8 +208,15 @@ fn distance(a: &str, b: &str) -> usize {
             } else {
                 let changed = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
                 let swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-                let swap = if swapped { rows[i - 2][j - 2] + 1 } else { changed };
-                changed.min(swap).min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1)
+                let swap = if swapped {
+                    rows[i - 2][j - 2] + 1
+                } else {
+                    changed
+                };
+                changed
+                    .min(swap)
+                    .min(rows[i - 1][j] + 1)
+                    .min(rows[i][j - 1] + 1)
             };
         }
     }
@@ -193,10 +229,18 @@ impl Settings {
         let mut faults = self.engine.check();
         faults.extend(self.http.check());
         if self.organisation.name.trim().is_empty() {
-            faults.push(Refusal::new("organisation.name", "empty", "say who runs this instance"));
+            faults.push(Refusal::new(
+                "organisation.name",
+                "empty",
+                "say who runs this instance",
+            ));
         }
         if jiff::tz::TimeZone::get(&self.organisation.time_zone).is_err() {
-            faults.push(Refusal::new("organisation.time_zone", "unknown", "use an IANA name such as Europe/London"));
+            faults.push(Refusal::new(
+                "organisation.time_zone",
+                "unknown",
+                "use an IANA name such as Europe/London",
+            ));
         }
         for network in &self.network.allow_networks {
             if network.parse::<ipnet::IpNet>().is_err() {
@@ -206,7 +250,10 @@ impl Settings {
         }
         for (name, channel) in &self.channels {
             if let Err(fault) = name.parse::<oyez_domain::channel::ChannelName>() {
-                faults.push(Refusal { field: format!("channels.{name}"), ..fault });
+                faults.push(Refusal {
+                    field: format!("channels.{name}"),
+                    ..fault
+                });
             }
             faults.extend(channel.engine().check(&format!("channels.{name}")));
         }
@@ -215,7 +262,11 @@ impl Settings {
 
     /// The networks outbound calls may reach although they are not public.
     pub(crate) fn allow_networks(&self) -> Vec<ipnet::IpNet> {
-        self.network.allow_networks.iter().filter_map(|network| network.parse().ok()).collect()
+        self.network
+            .allow_networks
+            .iter()
+            .filter_map(|network| network.parse().ok())
+            .collect()
     }
 }
 
@@ -230,14 +281,26 @@ mod tests {
     use super::*;
 
     fn read(toml: &str, environment: &[(&str, &str)]) -> Result<Settings, Failure> {
-        let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Sources { files: vec![], overlays: vec![toml.to_owned()], environment }.read()
+        let environment = environment
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        Sources {
+            files: vec![],
+            overlays: vec![toml.to_owned()],
+            environment,
+        }
+        .read()
     }
 
     #[test]
     fn the_defaults_alone_are_a_whole_configuration() {
         let settings = read("", &[]).unwrap();
-        assert_eq!(settings.engine, EngineSettings::default(), "default.toml says what the code does");
+        assert_eq!(
+            settings.engine,
+            EngineSettings::default(),
+            "default.toml says what the code does"
+        );
         assert!(settings.channels.is_empty());
     }
 
@@ -245,12 +308,23 @@ mod tests {
     fn an_unknown_key_is_an_error_with_a_suggestion() {
         let failure = read("[engine]\npage_row = 3\n", &[]).unwrap_err();
         assert_eq!(failure.exit, Exit::BadConfiguration);
-        assert!(failure.what.contains("did you mean `page_rows`"), "{}", failure.what);
+        assert!(
+            failure.what.contains("did you mean `page_rows`"),
+            "{}",
+            failure.what
+        );
     }
 
     #[test]
     fn the_environment_wins_and_secrets_are_not_turned_into_numbers() {
-        let settings = read("", &[("OYEZ__HTTP__TOKEN", "0012345678901234"), ("OYEZ__ENGINE__PAGE_ROWS", "7")]).unwrap();
+        let settings = read(
+            "",
+            &[
+                ("OYEZ__HTTP__TOKEN", "0012345678901234"),
+                ("OYEZ__ENGINE__PAGE_ROWS", "7"),
+            ],
+        )
+        .unwrap();
         assert_eq!(settings.engine.page_rows, 7);
     }
 
@@ -266,7 +340,12 @@ mod tests {
         let file = folder.path().join("oyez.toml");
         let toml = "[engine]\npage_row = 3\n[htpt]\n[channels.a.via.smpt]\n[channels.b]\npace = { rate = 3 }\nvia.webhook = {}\n";
         std::fs::write(&file, toml).unwrap();
-        let failure = Sources { files: vec![file], ..Sources::default() }.read().unwrap_err();
+        let failure = Sources {
+            files: vec![file],
+            ..Sources::default()
+        }
+        .read()
+        .unwrap_err();
         let help = failure.help.join("\n");
         for words in [
             "oyez.toml:2: [engine] unknown field `page_row`",
@@ -283,17 +362,32 @@ mod tests {
         let settings = read(include_str!("../../config/example.toml"), &[]).unwrap();
         assert!(settings.check().is_empty(), "{:?}", settings.check());
         for kind in oyez_channels::registry::KINDS {
-            let via = settings.channels.values().map(|channel| &channel.via).find(|via| via.kind() == kind.kind);
-            let faults = via.unwrap_or_else(|| panic!("config/example.toml has no {}", kind.kind)).check();
-            let other: Vec<_> = faults.iter().filter(|fault| !matches!(fault.code.as_str(), "unreadable" | "not_a_folder")).collect();
+            let via = settings
+                .channels
+                .values()
+                .map(|channel| &channel.via)
+                .find(|via| via.kind() == kind.kind);
+            let faults = via
+                .unwrap_or_else(|| panic!("config/example.toml has no {}", kind.kind))
+                .check();
+            let other: Vec<_> = faults
+                .iter()
+                .filter(|fault| !matches!(fault.code.as_str(), "unreadable" | "not_a_folder"))
+                .collect();
             assert!(other.is_empty(), "{other:?}");
         }
     }
 
     #[test]
     fn near_words_are_suggested_and_far_ones_are_not() {
-        assert_eq!(nearest("serv", &["serve", "queue"]), Some("serve".to_owned()));
-        assert_eq!(nearest("smpt", &["smtp", "sms_http"]), Some("smtp".to_owned()));
+        assert_eq!(
+            nearest("serv", &["serve", "queue"]),
+            Some("serve".to_owned())
+        );
+        assert_eq!(
+            nearest("smpt", &["smtp", "sms_http"]),
+            Some("smtp".to_owned())
+        );
         assert_eq!(nearest("xyz", &["serve", "queue"]), None);
     }
 }

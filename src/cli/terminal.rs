@@ -6,7 +6,11 @@ use serde::Serialize;
 use std::io::{IsTerminal, Write};
 
 /// Prints data: one line of JSON, or the given text.
-pub(crate) fn data<T: Serialize>(json: bool, value: &T, text: impl FnOnce() -> String) -> anyhow::Result<()> {
+pub(crate) fn data<T: Serialize>(
+    json: bool,
+    value: &T,
+    text: impl FnOnce() -> String,
+) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     if json {
         serde_json::to_writer(&mut out, value)?;
@@ -50,23 +54,32 @@ pub(crate) fn report(error: &anyhow::Error, json: bool) -> Exit {
 pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(header.iter().copied());
     for row in rows {
         table.add_row(row);
     }
     for (at, column) in table.column_iter_mut().enumerate() {
-        let numeric = rows.iter().all(|row| row.get(at).is_none_or(|cell| is_number(cell)));
+        column.set_padding((0, 2));
+        let numeric = rows
+            .iter()
+            .all(|row| row.get(at).is_none_or(|cell| is_number(cell)));
         if numeric {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    let lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    let lines: Vec<_> = table
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect();
     lines.join("\n")
 }
 
 fn is_number(cell: &str) -> bool {
-    cell.chars().all(|c| c.is_ascii_digit() || ",./–s%".contains(c))
+    cell.chars()
+        .all(|c| c.is_ascii_digit() || ",./–s%".contains(c))
 }
 
 /// A count with commas: 18,432.
@@ -97,7 +110,11 @@ pub(crate) fn time(seconds: f64) -> String {
     // A float is cut off at the ends of the range, and nobody waits for centuries.
     let seconds = seconds.ceil().clamp(0.0, 4e9) as u64;
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes:02}:{seconds:02}") }
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes:02}:{seconds:02}")
+    }
 }
 
 fn optional(number: Option<u64>) -> String {
@@ -107,26 +124,56 @@ fn optional(number: Option<u64>) -> String {
 /// The outcomes of an update, a row a channel.
 pub(crate) fn outcomes(progress: &Progress) -> String {
     let header = [
-        "CHANNEL", "ASKED", "ACCEPTED", "DELIVERED", "UNDELIVERED", "FAILED", "UNKNOWN", "SUPPRESSED", "STOPPED", "PENDING", "TIME",
+        "CHANNEL",
+        "ASKED",
+        "ACCEPTED",
+        "DELIVERED",
+        "UNDELIVERED",
+        "FAILED",
+        "UNKNOWN",
+        "SUPPRESSED",
+        "STOPPED",
+        "PENDING",
+        "TIME",
     ];
     let row = |b: &BroadcastProgress| {
         let c = &b.counts;
         vec![
-            b.channel.to_string(), count(c.asked), count(c.accepted), optional(c.delivered), optional(c.undelivered),
-            count(c.failed), count(c.unknown), count(c.suppressed), count(c.stopped), count(c.pending),
-            b.seconds.map_or_else(|| "–".to_owned(), |s| format!("{s:.1} s")),
+            b.channel.to_string(),
+            count(c.asked),
+            count(c.accepted),
+            optional(c.delivered),
+            optional(c.undelivered),
+            count(c.failed),
+            count(c.unknown),
+            count(c.suppressed),
+            count(c.stopped),
+            count(c.pending),
+            b.seconds
+                .map_or_else(|| "–".to_owned(), |s| format!("{s:.1} s")),
         ]
     };
     let rows: Vec<_> = progress.broadcasts.iter().map(row).collect();
     let mut text = table(&header, &rows);
-    let without: Vec<_> =
-        progress.broadcasts.iter().filter(|b| b.counts.delivered.is_none()).map(|b| b.channel.to_string()).collect();
+    let without: Vec<_> = progress
+        .broadcasts
+        .iter()
+        .filter(|b| b.counts.delivered.is_none())
+        .map(|b| b.channel.to_string())
+        .collect();
     if !without.is_empty() {
-        text.push_str(&format!("\n– : {} give{} no receipts, so nobody can say \"delivered\" there.",
-            without.join(", "), if without.len() == 1 { "s" } else { "" }));
+        text.push_str(&format!(
+            "\n– : {} give{} no receipts, so nobody can say \"delivered\" there.",
+            without.join(", "),
+            if without.len() == 1 { "s" } else { "" }
+        ));
     }
     for b in &progress.broadcasts {
-        let reasons: Vec<_> = b.reasons.iter().map(|r| format!("{} {}", count(r.count), r.label.to_lowercase())).collect();
+        let reasons: Vec<_> = b
+            .reasons
+            .iter()
+            .map(|r| format!("{} {}", count(r.count), r.label.to_lowercase()))
+            .collect();
         if !reasons.is_empty() {
             text.push_str(&format!("\n{}: {}", b.channel, reasons.join(", ")));
         }
@@ -140,13 +187,22 @@ mod tests {
 
     #[test]
     fn counts_are_grouped_in_thousands() {
-        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (18_432, "18,432"), (1_000_000, "1,000,000")] {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (18_432, "18,432"),
+            (1_000_000, "1,000,000"),
+        ] {
             assert_eq!(count(number), text);
         }
     }
 
     #[test]
     fn durations_are_read_like_a_clock() {
-        assert_eq!([time(0.0), time(41.2), time(3723.0)], ["00:00", "00:42", "1:02:03"]);
+        assert_eq!(
+            [time(0.0), time(41.2), time(3723.0)],
+            ["00:00", "00:42", "1:02:03"]
+        );
     }
 }

@@ -39,6 +39,13 @@ pub(crate) fn ready(settings: &mut Settings) -> Result<Option<PathBuf>, Failure>
     }
 }
 
+/// Why nobody could sign in with the configured token, if so. Makes nothing.
+pub(crate) fn fault(settings: &Settings) -> Option<Failure> {
+    let file = settings.http.token_file.as_ref()?;
+    let error = std::fs::read_to_string(file).err()?;
+    Some(unusable("http.token_file", file, &error.to_string()))
+}
+
 fn unusable(key: &str, file: &Path, why: &str) -> Failure {
     Failure::new(
         Exit::BadConfiguration,

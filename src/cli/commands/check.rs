@@ -72,6 +72,10 @@ pub(crate) async fn run(args: &CheckArgs, global: &Global) -> anyhow::Result<Exi
     if let Some(settings) = &settings {
         lines.extend(store(settings).await);
         lines.push(address(settings).await);
+        let token = crate::token::fault(settings);
+        lines.extend(
+            token.map(|fault| Line::new("token", Level::Fail, fault.what, &fault.help.join("; "))),
+        );
         lines.extend(public(settings));
     }
     if let Some(channels) = channels {

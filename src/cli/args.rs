@@ -1,0 +1,409 @@
+//! The words of the command line: `oyez <noun> <verb>`.
+
+use clap::{Args, Parser, Subcommand};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// One update, every channel, and an exact account of what happened.
+#[derive(Debug, Parser)]
+#[command(
+    name = "oyez",
+    version,
+    about,
+    max_term_width = 100,
+    after_help = "Examples:
+  oyez demo                                      see it work, on this machine only
+  oyez serve --config oyez.toml                  run the service
+  oyez update new --file update.json             write an update
+  oyez update send 7QX-4HM --watch               put it out and watch
+  oyez update stop 7QX-4HM --reason 'wrong number'
+
+Exit codes: 0 done, 1 error, 2 usage, 3 problems found and nothing sent, 4 not allowed, 5 not found,
+6 refused by state, 7 finished but some failed, 8 still running, 9 stopped or held, 10 unreachable,
+74 storage failed, 78 bad configuration, 130 interrupted (sending goes on)."
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+impl Arguments {
+    /// Whether data is to be printed as JSON.
+    pub(crate) fn json(&self) -> bool {
+        self.global.json
+    }
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Global {
+    /// Configuration file; may be given several times, later ones win.
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub(crate) config: Vec<PathBuf>,
+    /// Speak to this server instead of the one on this machine.
+    #[arg(long, global = true, value_name = "URL", requires = "token_file")]
+    pub(crate) server: Option<String>,
+    /// File with the token for --server.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Print data as JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show everything at work on this machine: made-up residents, local providers, real SMTP and HTTP.
+    Demo(Demo),
+    /// Play the providers locally, with faults on request and a log of every request.
+    Sandbox(SandboxArgs),
+    /// Run the service.
+    Serve,
+    /// Check the configuration and talk to each provider without sending.
+    Check(CheckArgs),
+    /// What is waiting on each channel, in which order, and why.
+    Queue,
+    /// Measure the real engine against a receiving server.
+    Bench(Bench),
+    /// Compare the ledger with a sandbox log and judge every invariant.
+    Verify(Verify),
+    /// Incidents.
+    #[command(subcommand)]
+    Incident(Incident),
+    /// Updates.
+    #[command(subcommand)]
+    Update(Update),
+    /// Services that residents use.
+    #[command(subcommand)]
+    Service(Service),
+    /// People who get messages.
+    #[command(subcommand)]
+    Subscriber(Subscriber),
+    /// Partners' webhooks.
+    #[command(subcommand)]
+    Endpoint(Endpoint),
+    /// Ways out.
+    #[command(subcommand)]
+    Channel(Channel),
+    /// The whole system.
+    #[command(subcommand)]
+    System(System),
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  oyez demo\n  oyez demo --recipients 200 --exit --json")]
+pub(crate) struct Demo {
+    /// Made-up residents, each with an email address and a mobile number.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) recipients: u32,
+    /// Messages a second on email and SMS, instead of paces that make it last about 20 s.
+    #[arg(long)]
+    pub(crate) rate: Option<f64>,
+    /// Show every kind of channel there is.
+    #[arg(long)]
+    pub(crate) every_kind: bool,
+    /// End after the table, also on a terminal.
+    #[arg(long)]
+    pub(crate) exit: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Example:\n  oyez sandbox --smtp 127.0.0.1:2525 --http 127.0.0.1:8090 --log sandbox.jsonl"
+)]
+pub(crate) struct SandboxArgs {
+    /// Where the SMTP server listens.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) smtp: SocketAddr,
+    /// Where the HTTP providers listen.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) http: SocketAddr,
+    /// One JSON line for each request is appended here.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log: PathBuf,
+    /// Faults, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scenario: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CheckArgs {
+    /// Check the configuration only; talk to nobody.
+    #[arg(long)]
+    pub(crate) offline: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Example:\n  oyez bench --channel smtp --recipients 100000 --concurrency 32 --smtp 127.0.0.1:2525"
+)]
+pub(crate) struct Bench {
+    /// smtp, webhook or sms.
+    #[arg(long)]
+    pub(crate) channel: BenchChannel,
+    /// Recipients of each release.
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) recipients: u32,
+    /// Releases; with more than one, each is stopped after its first delivery.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) releases: u32,
+    /// Requests in flight.
+    #[arg(long, default_value_t = 32)]
+    pub(crate) concurrency: u32,
+    /// Messages a second; none means no limit.
+    #[arg(long)]
+    pub(crate) rate: Option<f64>,
+    /// The receiving SMTP server.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) smtp: Option<SocketAddr>,
+    /// The receiving HTTP server.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) http: Option<SocketAddr>,
+    /// Where the store is made, instead of a temporary directory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum BenchChannel {
+    Smtp,
+    Webhook,
+    Sms,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Verify {
+    /// The data directory, instead of the one in the configuration.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The sandbox's log.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Incident {
+    /// Open an incident. Publishes nothing.
+    New(IncidentNew),
+    /// List incidents, newest first.
+    List,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  oyez incident new --title 'Cyber security incident'\n  oyez incident new --file incident.json"
+)]
+pub(crate) struct IncidentNew {
+    /// Public title, at most 80 characters.
+    #[arg(long, required_unless_present = "file")]
+    pub(crate) title: Option<String>,
+    /// The whole incident as JSON: title, phase, known, not_known, doing, assurances, affected.
+    #[arg(long, value_name = "FILE", conflicts_with = "title")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Update {
+    /// Write an update.
+    New(UpdateNew),
+    /// Show how an update will look and fit on each channel. Sends nothing.
+    Render {
+        /// Identifier or reference.
+        update: String,
+    },
+    /// Put an update out.
+    Send(UpdateSend),
+    /// Watch an update on its way. Ctrl-C ends the watching only.
+    Watch {
+        /// Identifier or reference.
+        update: String,
+        /// Give up watching after so many seconds (exit 8).
+        #[arg(long)]
+        timeout: Option<u64>,
+    },
+    /// Halt what is unsent, at once.
+    Stop(UpdateStop),
+    /// Hold: nothing new leaves until it is resumed.
+    Hold {
+        /// Identifier or reference.
+        update: String,
+        /// This channel only.
+        #[arg(long)]
+        channel: Option<String>,
+    },
+    /// Go on with what is held.
+    Resume {
+        /// Identifier or reference.
+        update: String,
+        /// This channel only.
+        #[arg(long)]
+        channel: Option<String>,
+    },
+    /// What happened, in all or to one address.
+    Report {
+        /// Identifier or reference.
+        update: String,
+        /// Each attempt to this address.
+        #[arg(long, value_name = "ADDRESS")]
+        to: Option<String>,
+    },
+    /// List updates, newest first.
+    List,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  oyez update new --file update.json\n  oyez update new --incident inc_01k… --headline 'Do not cancel your Direct Debit' \\\n      --do 'Do not cancel your Direct Debit.' --next 2025-11-27T16:00:00Z"
+)]
+pub(crate) struct UpdateNew {
+    /// The whole update as JSON.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["headline", "what_to_do"])]
+    pub(crate) file: Option<PathBuf>,
+    /// The incident; with --file only where the file names none.
+    #[arg(long)]
+    pub(crate) incident: Option<String>,
+    /// update, correction, all_clear or exercise.
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
+    /// One line, at most 80 characters.
+    #[arg(long)]
+    pub(crate) headline: Option<String>,
+    /// What to do; once for each line.
+    #[arg(long = "do", value_name = "LINE")]
+    pub(crate) what_to_do: Vec<String>,
+    /// What not to do; once for each line.
+    #[arg(long = "dont", value_name = "LINE")]
+    pub(crate) what_not_to_do: Vec<String>,
+    /// More detail.
+    #[arg(long)]
+    pub(crate) detail: Option<String>,
+    /// Your own short text for SMS; {ref} becomes the reference.
+    #[arg(long)]
+    pub(crate) sms: Option<String>,
+    /// When the next update comes (2025-11-27T16:00:00Z), or none.
+    #[arg(long = "next", value_name = "TIME")]
+    pub(crate) next_update_by: Option<String>,
+    /// Only these channels; once for each.
+    #[arg(long = "channel", value_name = "NAME")]
+    pub(crate) channels: Vec<String>,
+    /// Overtakes everything else.
+    #[arg(long)]
+    pub(crate) urgent: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct UpdateSend {
+    /// Identifier or reference.
+    pub(crate) update: String,
+    /// Watch it to its end.
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// Do not ask.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Render, count and say what would be sent; send nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Makes a repeat of this very command harmless.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) idempotency_key: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct UpdateStop {
+    /// Identifier or reference.
+    pub(crate) update: String,
+    /// This channel only.
+    #[arg(long)]
+    pub(crate) channel: Option<String>,
+    /// Why; it stands in the record.
+    #[arg(long)]
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Service {
+    /// List services with their states.
+    List,
+    /// Replace the list of services from a JSON file.
+    Put {
+        /// An array of {id, name, state, note, telephone, hours}.
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Subscriber {
+    /// Import people from CSV: all or nothing.
+    #[command(
+        after_help = "Columns: email, telephone, topics (a;b), language. Example:\n  oyez subscriber import people.csv"
+    )]
+    Import {
+        /// The file, UTF-8.
+        file: PathBuf,
+    },
+    /// Add one person.
+    Add {
+        /// Email address.
+        #[arg(long)]
+        email: Option<String>,
+        /// UK telephone number.
+        #[arg(long)]
+        telephone: Option<String>,
+        /// Topic; once for each. None means all.
+        #[arg(long = "topic", value_name = "TOPIC")]
+        topics: Vec<String>,
+        /// Language tag.
+        #[arg(long, default_value = "en")]
+        language: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Endpoint {
+    /// Register or replace a partner's webhook.
+    Put {
+        /// The partner's short name.
+        name: String,
+        /// Its URL.
+        url: String,
+        /// File with the signing secret (whsec_…).
+        #[arg(long, value_name = "FILE")]
+        secret_file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Channel {
+    /// The configured channels and how they are.
+    List,
+    /// Every kind there is and what it can do.
+    Kinds,
+    /// Hold a channel: nothing leaves on it until it is resumed.
+    Hold {
+        /// Its name.
+        name: String,
+        /// Why.
+        #[arg(long, default_value = "held by a person")]
+        reason: String,
+    },
+    /// Go on with a channel.
+    Resume {
+        /// Its name.
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum System {
+    /// Hold everything.
+    Hold {
+        /// Why.
+        #[arg(long, default_value = "held by a person")]
+        reason: String,
+    },
+    /// Go on with everything.
+    Resume,
+}

@@ -1,0 +1,45 @@
+//! One file a command; this one only chooses among them.
+
+mod bench;
+mod channel;
+mod check;
+mod demo;
+mod endpoint;
+mod incident;
+mod queue;
+mod sandbox;
+mod serve;
+mod service;
+mod subscriber;
+mod system;
+mod update;
+mod verify;
+
+use crate::args::{Arguments, Command};
+use crate::exit::Exit;
+
+/// Runs one command.
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Exit> {
+    let Arguments { global, command } = arguments;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Demo(args) => demo::run(&args, &global).await,
+            Command::Sandbox(args) => sandbox::run(&args).await,
+            Command::Serve => serve::run(&global).await,
+            Command::Check(args) => check::run(&args, &global).await,
+            Command::Queue => queue::run(&global).await,
+            Command::Bench(args) => bench::run(&args, &global).await,
+            Command::Verify(args) => verify::run(&args, &global).await,
+            Command::Incident(args) => incident::run(args, &global).await,
+            Command::Update(args) => update::run(args, &global).await,
+            Command::Service(args) => service::run(args, &global).await,
+            Command::Subscriber(args) => subscriber::run(args, &global).await,
+            Command::Endpoint(args) => endpoint::run(args, &global).await,
+            Command::Channel(args) => channel::run(args, &global).await,
+            Command::System(args) => system::run(args, &global).await,
+        }
+    })
+}
