@@ -49,7 +49,8 @@ pub struct SqliteLedger {
     keys: Arc<Keys>,
     writer: Option<Desk>,
     readers: Option<Desk>,
-    threads: Vec<JoinHandle<()>>,
+    reading: Vec<JoinHandle<()>>,
+    writing: Option<JoinHandle<()>>,
     boot: Option<i64>,
 }
 
@@ -72,7 +73,7 @@ impl SqliteLedger {
         let lock = DirectoryLock::take(settings)?;
         let keys = Keys::load_or_create(settings, random)?;
         let path = settings.database();
-        let mut connection = connection::writer(&path).map_err(|e| refused(&path, e))?;
+        let mut connection = connection::writer(&path).map_err(|e| refused(&path, &e))?;
         migration::migrate(&mut connection, &path)?;
         check_key(&connection, &keys, settings, true)?;
         check_pages(&connection, &path)?;
@@ -81,15 +82,16 @@ impl SqliteLedger {
             boot::start(connection, now)
         })
         .map_err(|fault| OpenError::Database(LedgerError::from(fault).to_string()))?;
-        let (readers, mut threads) = start_readers(&path)?;
-        let (writer, thread) = worker::start_writer(connection, lock).map_err(no_thread)?;
-        threads.push(thread);
+        let (readers, reading) = start_readers(&path)?;
+        let (writer, writing) =
+            worker::start_writer(connection, lock).map_err(|e| no_thread(&e))?;
         Ok(Self {
             settings: settings.clone(),
             keys: Arc::new(keys),
             writer: Some(writer),
             readers: Some(readers),
-            threads,
+            reading,
+            writing: Some(writing),
             boot: Some(boot),
         })
     }
@@ -101,17 +103,18 @@ impl SqliteLedger {
             return Err(OpenError::Missing(path));
         }
         let keys = Keys::load(settings)?;
-        let connection = connection::reader(&path).map_err(|e| refused(&path, e))?;
+        let connection = connection::reader(&path).map_err(|e| refused(&path, &e))?;
         migration::check(&connection, &path)?;
         check_key(&connection, &keys, settings, false)?;
         drop(connection);
-        let (readers, threads) = start_readers(&path)?;
+        let (readers, reading) = start_readers(&path)?;
         Ok(Self {
             settings: settings.clone(),
             keys: Arc::new(keys),
             writer: None,
             readers: Some(readers),
-            threads,
+            reading,
+            writing: None,
             boot: None,
         })
     }
@@ -170,9 +173,13 @@ impl SqliteLedger {
 
 impl Drop for SqliteLedger {
     fn drop(&mut self) {
-        self.writer = None;
+        // The writer goes last: who closes last copies the log back, and readers cannot.
         self.readers = None;
-        for thread in self.threads.drain(..) {
+        for thread in self.reading.drain(..) {
+            drop(thread.join());
+        }
+        self.writer = None;
+        if let Some(thread) = self.writing.take() {
             drop(thread.join());
         }
     }
@@ -182,15 +189,15 @@ fn start_readers(path: &Path) -> Result<(Desk, Vec<JoinHandle<()>>), OpenError> 
     let connections = (0..READERS)
         .map(|_| connection::reader(path))
         .collect::<Result<_, _>>()
-        .map_err(|e| refused(path, e))?;
-    worker::start_readers(connections).map_err(no_thread)
+        .map_err(|e| refused(path, &e))?;
+    worker::start_readers(connections).map_err(|e| no_thread(&e))
 }
 
-fn no_thread(error: std::io::Error) -> OpenError {
+fn no_thread(error: &std::io::Error) -> OpenError {
     OpenError::Database(error.to_string())
 }
 
-fn refused(path: &Path, error: rusqlite::Error) -> OpenError {
+fn refused(path: &Path, error: &rusqlite::Error) -> OpenError {
     use rusqlite::ErrorCode as Code;
     let (path, why) = (path.to_owned(), error.to_string());
     match error.sqlite_error_code() {

@@ -331,10 +331,12 @@ pub fn outcome(
     code: OutcomeCode,
     follow: Follow,
 ) -> Recorded {
-    let reason = match code {
-        OutcomeCode::Accepted => None,
-        OutcomeCode::Unknown => Some(Reason::Timeout),
-        _ => Some(Reason::TryLater),
+    let reason = if code == OutcomeCode::Accepted {
+        None
+    } else if code == OutcomeCode::Unknown {
+        Some(Reason::Timeout)
+    } else {
+        Some(Reason::TryLater)
     };
     Recorded {
         broadcast: window.broadcast,

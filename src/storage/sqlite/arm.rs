@@ -118,7 +118,7 @@ const LOOKED_AT: u32 = 2_000;
 /// What came of looking for work in one broadcast.
 #[derive(Debug)]
 pub(super) enum Found {
-    Window(SealedWindow),
+    Window(Box<SealedWindow>),
     /// Nobody among those looked at, but there are more.
     More,
     Nothing,
@@ -161,7 +161,8 @@ pub(super) fn fresh(
             for _ in &armed {
                 broadcast.shift(pending, Standing::new(DeliveryState::Sending, None));
             }
-            return window(connection, broadcast, armed, boot, now).map(Found::Window);
+            return window(connection, broadcast, armed, boot, now)
+                .map(|window| Found::Window(Box::new(window)));
         }
     }
     broadcast.save(connection)?;
@@ -220,7 +221,8 @@ pub(super) fn due(
         }
     }
     if !armed.is_empty() {
-        return window(connection, broadcast, armed, boot, now).map(Found::Window);
+        return window(connection, broadcast, armed, boot, now)
+            .map(|window| Found::Window(Box::new(window)));
     }
     if any {
         broadcast.save(connection)?;

@@ -99,7 +99,7 @@ impl Broadcast {
             topics: row.get(14)?,
             languages: row.get(15)?,
             state: BroadcastState::from_number(state)
-                .ok_or_else(|| corrupt("broadcast", "state", id.0))?,
+                .ok_or_else(|| corrupt("broadcast", "state", &id.0))?,
             planned: row.get(17)?,
             scanned_to: row.get(18)?,
             next: row.get(19)?,

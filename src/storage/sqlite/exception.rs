@@ -31,7 +31,7 @@ impl Care {
         [Self::Waiting, Self::Unknown, Self::Armed, Self::Behind]
             .into_iter()
             .find(|care| care.number() == number)
-            .ok_or_else(|| corrupt("exception", "state", number))
+            .ok_or_else(|| corrupt("exception", "state", &number))
     }
 }
 

@@ -34,7 +34,7 @@ impl From<Refusal> for Fault {
 
 impl From<Unreadable> for Fault {
     fn from(_: Unreadable) -> Self {
-        corrupt("address", "ciphertext", "?")
+        corrupt("address", "ciphertext", &"?")
     }
 }
 
@@ -48,7 +48,11 @@ impl From<Fault> for LedgerError {
 }
 
 /// Stored data that cannot be read back.
-pub(super) fn corrupt(table: &'static str, column: &'static str, row: impl ToString) -> Fault {
+pub(super) fn corrupt(
+    table: &'static str,
+    column: &'static str,
+    row: &dyn std::fmt::Display,
+) -> Fault {
     Fault::Ledger(LedgerError::Corrupt {
         table,
         column,

@@ -271,7 +271,7 @@ impl Reports for SqliteLedger {
 
     fn unclean_ends(&self) -> Answer<'_, u64> {
         Box::pin(async move {
-            let probe = self.read(|c| boot::newest(c)).await?;
+            let probe = self.read(boot::newest).await?;
             let running = self.running_boot(probe);
             self.read(move |c| boot::unclean_ends(c, running)).await
         })

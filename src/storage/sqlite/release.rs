@@ -180,7 +180,7 @@ fn first_window(
         if let Found::Window(window) =
             fresh(connection, broadcast, rows, &Older::default(), moment)?
         {
-            return Ok(Some(window));
+            return Ok(Some(*window));
         }
     }
     broadcast.save(connection)?;

@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 /// What a channel gets, addresses still encrypted.
 #[derive(Debug)]
 pub(super) enum SealedTaken {
-    Window(SealedWindow),
+    Window(Box<SealedWindow>),
     Idle(Option<Wall>),
     Held(String),
 }

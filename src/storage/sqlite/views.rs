@@ -62,7 +62,7 @@ fn reference(connection: &Connection, update: UpdateId) -> Step<UpdateReference>
     let text: String = connection
         .prepare_cached("SELECT reference FROM update_ WHERE id = ?1")?
         .query_row([update.as_bytes()], |row| row.get(0))?;
-    UpdateReference::try_from(text).map_err(|refusal| corrupt("update_", "reference", refusal))
+    UpdateReference::try_from(text).map_err(|refusal| corrupt("update_", "reference", &refusal))
 }
 
 fn reasons(connection: &Connection, broadcast: &Broadcast) -> Step<Vec<(Reason, u64)>> {

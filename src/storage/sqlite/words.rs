@@ -24,20 +24,20 @@ pub(super) fn kind_from(number: u8) -> Step<AddressKind> {
     AddressKind::ALL
         .into_iter()
         .find(|kind| kind_number(*kind) == number)
-        .ok_or_else(|| corrupt("address", "kind", number))
+        .ok_or_else(|| corrupt("address", "kind", &number))
 }
 
 pub(super) fn code_from(number: u8) -> Step<OutcomeCode> {
-    OutcomeCode::from_number(number).ok_or_else(|| corrupt("attempt", "code", number))
+    OutcomeCode::from_number(number).ok_or_else(|| corrupt("attempt", "code", &number))
 }
 
 pub(super) fn status_from(number: u8) -> Step<ReceiptStatus> {
-    ReceiptStatus::from_rank(number).ok_or_else(|| corrupt("receipt", "status", number))
+    ReceiptStatus::from_rank(number).ok_or_else(|| corrupt("receipt", "status", &number))
 }
 
 pub(super) fn reason_from(number: Option<u8>) -> Step<Option<Reason>> {
     number
-        .map(|n| Reason::from_number(n).ok_or_else(|| corrupt("attempt", "reason", n)))
+        .map(|n| Reason::from_number(n).ok_or_else(|| corrupt("attempt", "reason", &n)))
         .transpose()
 }
 
@@ -66,11 +66,11 @@ pub(super) fn moment_after(release: Wall, milliseconds: i64) -> Wall {
 }
 
 pub(super) fn to_json<T: Serialize>(table: &'static str, value: &T) -> Step<String> {
-    serde_json::to_string(value).map_err(|error| corrupt(table, "body", error))
+    serde_json::to_string(value).map_err(|error| corrupt(table, "body", &error))
 }
 
 pub(super) fn from_json<T: DeserializeOwned>(table: &'static str, text: &str) -> Step<T> {
-    serde_json::from_str(text).map_err(|error| corrupt(table, "body", error))
+    serde_json::from_str(text).map_err(|error| corrupt(table, "body", &error))
 }
 
 /// Turns rows into values where reading a value can find damage.
@@ -87,5 +87,5 @@ pub(super) fn collect<T>(
 
 /// A channel's name, checked when it was configured.
 pub(super) fn channel_name(table: &'static str, name: String) -> Step<ChannelName> {
-    ChannelName::try_from(name).map_err(|refusal| corrupt(table, "channel", refusal))
+    ChannelName::try_from(name).map_err(|refusal| corrupt(table, "channel", &refusal))
 }
