@@ -1,13 +1,14 @@
 //! What leaves an adapter, what does not, and what is kept of the answers.
 
 use crate::conformance::stage::{KINDS, Play, Stage, TOKEN, adapter, answer, play, success};
-use crate::fixture::{self, NOW, PARTNER_SECRET, notice, parcel};
+use crate::fixture::{self, NOW, PARTNER_SECRET, channel, notice, parcel};
 use crate::registry::{Surroundings, Via, build};
 use aws_lc_rs::hmac;
 use data_encoding::BASE64;
 use oyez_domain::address::{Address, AddressKind};
 use oyez_domain::outcome::{Outcome, Reason, Scope};
 use serde_json::json;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
@@ -181,4 +182,56 @@ async fn mastodons_own_time_of_reset_is_honoured() {
     let until = NOW.plus(Duration::from_micros(300_123_456));
     let scope = Scope::Channel;
     assert_eq!(verdict.outcome, Outcome::Throttled { until, scope });
+}
+
+#[tokio::test]
+async fn an_old_gateway_with_parameters_and_plain_answers_is_served_too() {
+    let settings = |at: SocketAddr| {
+        json!({
+            "method": "GET", "url": format!("http://{at}/cgi-bin/sendsms?smsc=one"), "auth": "basic",
+            "username": "wcc", "secret": TOKEN, "headers": {"x-key": "{ref}"},
+            "body": {"kind": "query", "template": "to={to_plain}&text={text}"},
+            "success": {"matches": "^0: Accepted"},
+            "rules": [{"status": 202, "matches": "^4: Busy", "outcome": "throttled"}],
+        })
+    };
+    for (said, expected) in [
+        (
+            "0: Accepted for delivery",
+            Outcome::Accepted { reference: None },
+        ),
+        (
+            "3: Queued",
+            Outcome::Unknown {
+                reason: Reason::Protocol,
+            },
+        ),
+        (
+            "4: Busy",
+            Outcome::Throttled {
+                until: NOW.plus(Duration::from_secs(30)),
+                scope: Scope::Channel,
+            },
+        ),
+    ] {
+        let stage = Stage::playing(Play::Say(answer(202, "", said))).await;
+        let channel = channel("sms_http", &settings(stage.address));
+        let parcel = parcel(
+            channel.render(&notice()).unwrap(),
+            AddressKind::Mobile,
+            "+447700900123",
+        );
+        assert_eq!(channel.send(&parcel).await.outcome, expected, "{said}");
+        let heard = stage.heard().concat();
+        let line = "GET /cgi-bin/sendsms?smsc=one&to=447700900123&text=Phones+%26+payments%3A+what";
+        assert!(heard.starts_with(line), "{heard}");
+        assert!(
+            heard.contains("authorization: Basic d2NjOnZlcnktc2VjcmV0LXRva2Vu\r\n"),
+            "{heard}"
+        );
+        assert!(
+            heard.contains(&format!("x-key: {}\r\n", parcel.reference)),
+            "{heard}"
+        );
+    }
 }

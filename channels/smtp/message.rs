@@ -98,7 +98,11 @@ fn mime(notice: &Notice, headers: &Headers, text: &str, html: &str) -> Result<Ve
     let to = ADDRESS
         .parse()
         .map_err(|_| unrenderable("the recipient's place"))?;
-    let list = format!("{} updates <updates.{}>", organisation.name, headers.domain);
+    // Signs with a meaning of their own in a header would have to be quoted, and quotes undo the encoding of others.
+    let plain_name = organisation
+        .name
+        .replace(|c| "\"(),.:;<>@[\\]".contains(c), " ");
+    let list = format!("{plain_name} updates <updates.{}>", headers.domain);
     let stop = format!("<{}/x/{STOP}>", organisation.public_url);
     let mut builder = Message::builder()
         .from(headers.from.clone())
