@@ -5,15 +5,22 @@ use oyez_domain::ledger::{Ledger, Taken, Window};
 use oyez_domain::{Clock, LedgerError};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
+
+/// A window on its way to the worker, with the feeder's turn to arm the next.
+pub(crate) struct Fed {
+    pub(crate) window: Window,
+    /// Given back when the next window may be armed.
+    pub(crate) turn: Option<OwnedSemaphorePermit>,
+}
 
 /// Feeds one channel's worker until it is told to end.
 pub(crate) async fn run(
     live: Arc<Live>,
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
-    feed: mpsc::Sender<Window>,
+    feed: mpsc::Sender<Fed>,
     end: CancellationToken,
 ) {
     let rows = live
@@ -21,18 +28,21 @@ pub(crate) async fn run(
         .settings
         .pace
         .window_rows(live.channel.holds_unknown());
+    let turns = Arc::new(Semaphore::new(1));
     while !end.is_cancelled() {
-        // Room first: a window is armed only when the worker can take it.
-        let room = tokio::select! {
+        // One window ahead at most: what is armed and not sent is what a crash makes uncertain.
+        let turn = tokio::select! {
             biased;
             () = end.cancelled() => return,
-            room = feed.reserve() => match room { Ok(room) => room, Err(_) => return },
+            turn = Arc::clone(&turns).acquire_owned() => turn.ok(),
         };
         let wait = match live.health.pause(clock.wall()) {
             Some(pause) => Some(pause.until.since(clock.wall())),
             None => match ledger.take(&live.channel.name, rows, clock.wall()).await {
                 Ok(Taken::Window(window)) => {
-                    room.send(window);
+                    if feed.send(Fed { window, turn }).await.is_err() {
+                        return;
+                    }
                     continue;
                 }
                 Ok(Taken::Idle(due)) => due.map(|due| due.since(clock.wall())),
@@ -44,7 +54,7 @@ pub(crate) async fn run(
                 }
             },
         };
-        drop(room);
+        drop(turn);
         let until = clock.now().plus(
             wait.unwrap_or(Duration::from_secs(60))
                 .max(Duration::from_millis(1)),

@@ -212,7 +212,7 @@ impl Sender {
     fn tell_pause(&self, pause: Pause, reply: &str, now: Wall) {
         let wait = pause.until.since(now).as_secs_f64();
         let line = format!(
-            "{}: {} ({reply}). Sending pauses for {wait:.1} s and goes on by itself; nothing is lost.",
+            "{}: {} ({reply}). Pauses {wait:.1} s, then goes on; nothing is lost.",
             self.name(),
             lower(pause.reason.label()),
         );
@@ -245,11 +245,11 @@ impl Sender {
             ),
             Follow::Failed | Follow::Suppressed | Follow::Expired => (
                 "rejected",
-                "It is not tried again; others with the same fault are counted below.".to_owned(),
+                "Not tried again; more like it are counted.".to_owned(),
             ),
             Follow::Unknown => (
                 "unknown",
-                "It may have been sent, so it is not sent again by itself.".to_owned(),
+                "May have been sent; not sent again by itself.".to_owned(),
             ),
             Follow::Accepted => return,
         };

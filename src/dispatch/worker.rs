@@ -2,6 +2,7 @@
 //!
 //! It sends in order, so that what is unsent is always the end of a window.
 
+use crate::feeder::Fed;
 use crate::pace::{Pace, Slot};
 use crate::sender::{Job, Sender};
 use crate::supervisor::Live;
@@ -51,24 +52,24 @@ impl Worker {
     pub(crate) async fn run(
         self,
         mut handed: mpsc::UnboundedReceiver<Window>,
-        mut fed: mpsc::Receiver<Window>,
+        mut fed: mpsc::Receiver<Fed>,
     ) {
         let mut round = self.round();
         loop {
             let next = tokio::select! {
                 biased;
                 () = self.end.cancelled() => None,
-                Some(window) = handed.recv() => Some(window),
-                window = fed.recv() => window,
+                Some(window) = handed.recv() => Some(Fed { window, turn: None }),
+                fed = fed.recv() => fed,
             };
             match next {
-                Some(window) => self.work(&mut round, window).await,
+                Some(fed) => self.work(&mut round, fed).await,
                 None => break,
             }
         }
         // The feeder ends as well, so this ends.
-        while let Some(window) = fed.recv().await {
-            self.give_back(&window, 0).await;
+        while let Some(fed) = fed.recv().await {
+            self.give_back(&fed.window, 0).await;
         }
         while let Ok(window) = handed.try_recv() {
             self.give_back(&window, 0).await;
@@ -102,7 +103,10 @@ impl Worker {
     }
 
     /// Sends one window in order, or gives its unsent rest back.
-    async fn work(&self, round: &mut Round, window: Window) {
+    async fn work(&self, round: &mut Round, fed: Fed) {
+        let Fed { window, turn } = fed;
+        // Where an orphan needs a person, nothing is armed ahead; elsewhere the next window is armed meanwhile.
+        let _turn = turn.filter(|_| self.live.channel.holds_unknown());
         if round.flying.is_empty() {
             round.pace.restart(self.clock.now());
         }

@@ -10,12 +10,14 @@ use crate::bars::Bars;
 use crate::exit::Exit;
 use crate::terminal::{self, say};
 use anyhow::Context;
+use oyez_dispatch::event::Event;
 use oyez_dispatch::progress::Progress;
 use oyez_dispatch::{Desk, Engine};
 use oyez_domain::id::UpdateId;
 use oyez_sandbox::Sandbox;
 use std::time::Duration;
 use story::Story;
+use tokio::sync::broadcast::Receiver;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -41,14 +43,15 @@ pub(crate) async fn run(args: &Demo, global: &Global) -> anyhow::Result<Exit> {
             "oyez demo: one update to {} made-up residents by email and SMS, to Mastodon and to two neighbouring boroughs.",
             terminal::count(u64::from(args.recipients))
         ));
-        say(format!(
-            "Everything stays on this machine. Console {}  public page {}",
-            story.console_url(&web),
-            web.base
-        ));
+        say(
+            "Everything stays on this machine: real SMTP and real HTTP, to providers played locally.",
+        );
+        story.say_addresses(&web);
     }
+    let mut events = desk.events.listen();
     let released = story.release(&desk, args.recipients).await?;
-    let progress = watch(&desk, &released, global.json, &interrupted).await?;
+    let bars = (!global.json).then(|| Bars::new(terminal::is_terminal()));
+    let progress = watch(&desk, &released, &mut events, bars, &interrupted).await?;
     let stopped = interrupted.is_cancelled();
     let progress = if stopped {
         progress
@@ -58,11 +61,8 @@ pub(crate) async fn run(args: &Demo, global: &Global) -> anyhow::Result<Exit> {
     let verdict = verdict::judge(&story, &progress, &released, args.recipients)?;
     terminal::data(global.json, &verdict.report, || verdict.text(&progress))?;
     if stays && !stopped {
-        say(format!(
-            "\nThe console stays up at {} and the public page at {}.",
-            story.console_url(&web),
-            web.base
-        ));
+        say("\nThe pages stay up:");
+        story.say_addresses(&web);
         say("Press Ctrl-C to end.");
         interrupted.cancelled().await;
     }
@@ -85,11 +85,10 @@ pub(crate) struct Release {
 async fn watch(
     desk: &Desk,
     released: &Release,
-    quiet: bool,
+    events: &mut Receiver<Event>,
+    mut bars: Option<Bars>,
     interrupted: &CancellationToken,
 ) -> anyhow::Result<Progress> {
-    let mut bars = (!quiet).then(|| Bars::new(terminal::is_terminal()));
-    let mut events = desk.events.listen();
     loop {
         let progress = desk.progress(released.update).await?;
         if let Some(bars) = &mut bars {

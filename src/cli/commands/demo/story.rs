@@ -4,6 +4,7 @@ use super::{Release, town};
 use crate::args::Demo;
 use crate::clock::SystemRandom;
 use crate::settings::{Settings, Sources};
+use crate::terminal::say;
 use anyhow::Context;
 use oyez_dispatch::Desk;
 use oyez_domain::Random;
@@ -150,9 +151,13 @@ impl Story {
         Ok(Web { base })
     }
 
-    /// The console's address. The token stands behind the # so that no server ever logs it.
-    pub(super) fn console_url(&self, web: &Web) -> String {
-        format!("{}/console (token {})", web.base, self.token)
+    /// Says where the pages are.
+    pub(super) fn say_addresses(&self, web: &Web) {
+        say(format!("  public page  {}/", web.base));
+        say(format!(
+            "  console      {}/console   token: {}",
+            web.base, self.token
+        ));
     }
 
     /// Fills the town, writes the update and puts it out.
