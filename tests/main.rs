@@ -1,5 +1,9 @@
 //! The integration tests, one file per promise.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod adapters;
 mod cli_bad_input;

@@ -1,0 +1,207 @@
+//! Mail to a relay made of aiosmtpd that asks for STARTTLS and a password.
+
+use super::{Judge, down, letter, refused, rendered, until};
+use crate::adapters::{changed, channel, parcel};
+use crate::mime::Mail;
+use data_encoding::BASE64;
+use oyez_domain::address::Address;
+use oyez_domain::outcome::{Outcome, Reason};
+use oyez_domain::{Channel, Refusal};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Certificate for this address, both ways to sign in.
+const USUAL: [&str; 4] = ["127.0.0.1", "starttls", "plain", "login"];
+
+struct Relay {
+    judge: Judge,
+    port: u64,
+    authority: String,
+}
+
+impl Relay {
+    async fn start(arguments: &[&str]) -> Self {
+        let judge = Judge::script("judge_aiosmtpd.py", arguments);
+        let ready = judge.report("port").await;
+        Self {
+            judge,
+            port: ready["port"].as_u64().unwrap(),
+            authority: ready["authority"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    /// Our adapter with this relay, some settings replaced; `null` leaves one out.
+    fn channel(&self, changes: Value) -> Arc<dyn Channel> {
+        let settings = json!({
+            "host": "127.0.0.1", "port": self.port, "ca_file": self.authority,
+            "username": "council", "password": "correct horse",
+            "from": "Westminster City Council <updates@status.example.gov.uk>"
+        });
+        channel("smtp", changed(settings, changes))
+    }
+
+    /// The commands it heard, each with whether the connection was secured.
+    fn heard(&self) -> Vec<(String, bool)> {
+        let reports = self.judge.reports();
+        let commands = reports.iter().filter_map(|report| {
+            let command = report.get("command")?.as_str()?.to_owned();
+            Some((command, report["secured"].as_bool()?))
+        });
+        commands.collect()
+    }
+
+    /// Asserts that we said nothing in the clear but our name, and never got as far as a password.
+    async fn heard_only_our_name(&self) {
+        let heard = until(&self.judge, "our name", || {
+            Some(self.heard()).filter(|heard| !heard.is_empty())
+        });
+        assert_eq!(heard.await, [("EHLO".to_owned(), false)]);
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs an outside judge: tests/run peers"]
+async fn a_mail_goes_secured_and_signed_in_by_either_mechanism() {
+    for mechanism in ["plain", "login"] {
+        let relay = Relay::start(&["127.0.0.1", "starttls", mechanism]).await;
+        let channel = relay.channel(json!({}));
+        let check = channel.check().await.unwrap();
+        assert!(check.contains("secured by STARTTLS"), "{check}");
+        let parcel = letter(&*channel, 1);
+        let verdict = channel.send(&parcel).await;
+        let reference = Some("JUDGE1".to_owned());
+        assert_eq!(
+            verdict.outcome,
+            Outcome::Accepted { reference },
+            "{verdict:?}"
+        );
+
+        let report = relay.judge.report("mail").await;
+        assert_eq!(report["to"], json!(["resident1@mail.test"]));
+        let raw = BASE64
+            .decode(report["mail"].as_str().unwrap().as_bytes())
+            .unwrap();
+        let mail = Mail::read(&String::from_utf8(raw).unwrap());
+        assert!(
+            mail.header("message-id")
+                .contains(parcel.reference.as_str())
+        );
+        assert!(
+            mail.part("text/plain")
+                .contains("Do not cancel your Direct Debit.")
+        );
+        for (command, secured) in relay.heard() {
+            assert!(secured || command == "EHLO", "{command} in the clear");
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs an outside judge: tests/run peers"]
+async fn a_wrong_password_stops_the_channel_and_no_mail_is_tried() {
+    for mechanism in ["plain", "login"] {
+        let relay = Relay::start(&["127.0.0.1", "starttls", mechanism]).await;
+        let channel = relay.channel(json!({ "password": "wrong" }));
+        let verdict = channel.send(&letter(&*channel, 1)).await;
+        assert_eq!(verdict.outcome, refused(Reason::AuthFailed), "{verdict:?}");
+        assert!(verdict.reply.starts_with("535"), "{}", verdict.reply);
+        assert!(channel.check().await.is_err());
+        assert!(relay.heard().iter().all(|(command, _)| command != "MAIL"));
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs an outside judge: tests/run peers"]
+async fn a_relay_that_asks_for_a_password_we_do_not_have_refuses_us() {
+    let relay = Relay::start(&USUAL).await;
+    let channel = relay.channel(json!({ "username": null, "password": null }));
+    let verdict = channel.send(&letter(&*channel, 1)).await;
+    assert_eq!(verdict.outcome, refused(Reason::AuthFailed), "{verdict:?}");
+    assert!(verdict.reply.starts_with("530"), "{}", verdict.reply);
+}
+
+#[tokio::test]
+#[ignore = "needs an outside judge: tests/run peers"]
+async fn an_untrusted_certificate_ends_the_conversation() {
+    let relay = Relay::start(&USUAL).await;
+    let channel = relay.channel(json!({ "ca_file": null }));
+    let verdict = channel.send(&letter(&*channel, 1)).await;
+    assert_eq!(verdict.outcome, down(Reason::Tls), "{verdict:?}");
+    relay.heard_only_our_name().await;
+}
+
+#[tokio::test]
+#[ignore = "needs an outside judge: tests/run peers"]
+async fn a_certificate_for_another_host_ends_the_conversation() {
+    let relay = Relay::start(&["relay.example.org", "starttls", "plain"]).await;
+    let channel = relay.channel(json!({}));
+    let verdict = channel.send(&letter(&*channel, 1)).await;
+    assert_eq!(verdict.outcome, down(Reason::Tls), "{verdict:?}");
+    relay.heard_only_our_name().await;
+}
+
+#[tokio::test]
+#[ignore = "needs an outside judge: tests/run peers"]
+async fn a_relay_without_starttls_gets_neither_password_nor_mail() {
+    let relay = Relay::start(&["127.0.0.1", "plain", "login"]).await;
+    let channel = relay.channel(json!({}));
+    let verdict = channel.send(&letter(&*channel, 1)).await;
+    assert_eq!(verdict.outcome, down(Reason::Tls), "{verdict:?}");
+    relay.heard_only_our_name().await;
+}
+
+#[tokio::test]
+#[ignore = "needs an outside judge: tests/run peers"]
+async fn each_recipient_has_an_outcome_of_their_own_over_one_connection() {
+    let relay = Relay::start(&USUAL).await;
+    let channel = relay.channel(json!({ "connections": 1 }));
+    let rendered = rendered(&*channel, json!({}));
+    let rejected = |reason, suppress| Outcome::Rejected { reason, suppress };
+    let deferred = |reason| Outcome::Deferred { reason };
+    let reference = || Some("JUDGE1".to_owned());
+    for (number, (recipient, expected)) in (1..).zip([
+        (
+            "first@mail.test",
+            Outcome::Accepted {
+                reference: reference(),
+            },
+        ),
+        ("gone@mail.test", rejected(Reason::AddressUnknown, true)),
+        ("full@mail.test", deferred(Reason::InboxFull)),
+        ("grey@mail.test", deferred(Reason::TryLater)),
+        ("policy@mail.test", rejected(Reason::Blocked, false)),
+        (
+            "last@mail.test",
+            Outcome::Accepted {
+                reference: reference(),
+            },
+        ),
+    ]) {
+        let address = Address::email(recipient).unwrap();
+        let verdict = channel.send(&parcel(&rendered, address, number)).await;
+        assert_eq!(verdict.outcome, expected, "{recipient}: {}", verdict.reply);
+        assert!(
+            !verdict.reply.contains(recipient),
+            "no address in what is recorded"
+        );
+    }
+    let heard = relay.heard();
+    let times = |command: &str| heard.iter().filter(|(said, _)| said == command).count();
+    assert_eq!((times("AUTH"), times("MAIL")), (1, 6), "{heard:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs an outside judge: tests/run peers"]
+async fn a_ca_file_that_is_no_certificate_is_a_fault_in_the_settings() {
+    let relay = Relay::start(&USUAL).await;
+    let key = relay.authority.replace("ca.pem", "ca.key");
+    let settings =
+        json!({ "smtp": { "host": "127.0.0.1", "ca_file": key, "from": "a@example.org" } });
+    let via: oyez_channels::Via = serde_json::from_value(settings).unwrap();
+    let fields: Vec<_> = via
+        .check()
+        .into_iter()
+        .map(|Refusal { field, .. }| field)
+        .collect();
+    assert_eq!(fields, ["ca_file"]);
+}
