@@ -4,6 +4,7 @@ mod arm;
 mod attempt;
 mod boot;
 mod broadcast;
+mod checkpoint;
 mod common;
 mod connection;
 mod deliveries;
@@ -50,7 +51,8 @@ pub struct SqliteLedger {
     writer: Option<Desk>,
     readers: Option<Desk>,
     reading: Vec<JoinHandle<()>>,
-    writing: Option<JoinHandle<()>>,
+    writing: Vec<JoinHandle<()>>,
+    lock: Option<DirectoryLock>,
     boot: Option<i64>,
 }
 
@@ -83,15 +85,17 @@ impl SqliteLedger {
         })
         .map_err(|fault| OpenError::Database(LedgerError::from(fault).to_string()))?;
         let (readers, reading) = start_readers(&path)?;
-        let (writer, writing) =
-            worker::start_writer(connection, lock).map_err(|e| no_thread(&e))?;
+        let copier = connection::writer(&path).map_err(|e| refused(&path, &e))?;
+        let (log, copying) = checkpoint::start(copier).map_err(|e| no_thread(&e))?;
+        let (writer, writing) = worker::start_writer(connection, log).map_err(|e| no_thread(&e))?;
         Ok(Self {
             settings: settings.clone(),
             keys: Arc::new(keys),
             writer: Some(writer),
             readers: Some(readers),
             reading,
-            writing: Some(writing),
+            writing: vec![writing, copying],
+            lock: Some(lock),
             boot: Some(boot),
         })
     }
@@ -114,7 +118,8 @@ impl SqliteLedger {
             writer: None,
             readers: Some(readers),
             reading,
-            writing: None,
+            writing: Vec::new(),
+            lock: None,
             boot: None,
         })
     }
@@ -179,9 +184,10 @@ impl Drop for SqliteLedger {
             drop(thread.join());
         }
         self.writer = None;
-        if let Some(thread) = self.writing.take() {
+        for thread in self.writing.drain(..) {
             drop(thread.join());
         }
+        self.lock = None;
     }
 }
 

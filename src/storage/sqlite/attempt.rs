@@ -111,28 +111,58 @@ pub(super) fn standing(
     ordinal: Ordinal,
     exception: Option<&Exception>,
 ) -> Step<Standing> {
-    let (mut records, reason) = endings(connection, broadcast, ordinal)?;
-    let receipts = receipts(connection, broadcast, ordinal)?;
-    if !receipts.is_empty() {
-        records.extend(receipts);
-        return Ok(Standing::new(fold(&records), reason));
+    History::read(connection, broadcast, ordinal)?.standing(connection, broadcast, exception)
+}
+
+/// What the ledger holds of one delivery, but for its exception.
+pub(super) struct History {
+    ordinal: Ordinal,
+    pub(super) endings: Vec<Record>,
+    pub(super) receipts: Vec<Record>,
+    reason: Option<Reason>,
+}
+
+impl History {
+    pub(super) fn read(
+        connection: &Connection,
+        broadcast: &Broadcast,
+        ordinal: Ordinal,
+    ) -> Step<Self> {
+        let (endings, reason) = endings(connection, broadcast, ordinal)?;
+        Ok(Self {
+            ordinal,
+            endings,
+            receipts: receipts(connection, broadcast, ordinal)?,
+            reason,
+        })
     }
-    if let Some(exception) = exception {
-        return Ok(exception.standing());
+
+    pub(super) fn standing(
+        &self,
+        connection: &Connection,
+        broadcast: &Broadcast,
+        exception: Option<&Exception>,
+    ) -> Step<Standing> {
+        if !self.receipts.is_empty() {
+            return Ok(Standing::new(fold(&self.receipts), self.reason));
+        }
+        if let Some(exception) = exception {
+            return Ok(exception.standing());
+        }
+        if !self.endings.is_empty() {
+            return Ok(Standing::new(fold(&self.endings), self.reason));
+        }
+        let untouched = match spanned(connection, broadcast, self.ordinal)? {
+            Some(code) => settled_by(code),
+            None if self.ordinal.0 < broadcast.next => DeliveryState::Sending,
+            None => DeliveryState::Pending,
+        };
+        Ok(Standing::new(untouched, None))
     }
-    if !records.is_empty() {
-        return Ok(Standing::new(fold(&records), reason));
-    }
-    let untouched = match spanned(connection, broadcast, ordinal)? {
-        Some(code) => settled_by(code),
-        None if ordinal.0 < broadcast.next => DeliveryState::Sending,
-        None => DeliveryState::Pending,
-    };
-    Ok(Standing::new(untouched, None))
 }
 
 /// The ends of a delivery's attempts, and the reason of the last.
-pub(super) fn endings(
+fn endings(
     connection: &Connection,
     broadcast: &Broadcast,
     ordinal: Ordinal,
@@ -156,11 +186,7 @@ pub(super) fn endings(
     Ok((records, last))
 }
 
-pub(super) fn receipts(
-    connection: &Connection,
-    broadcast: &Broadcast,
-    ordinal: Ordinal,
-) -> Step<Vec<Record>> {
+fn receipts(connection: &Connection, broadcast: &Broadcast, ordinal: Ordinal) -> Step<Vec<Record>> {
     let mut statement = connection
         .prepare_cached("SELECT status FROM receipt WHERE broadcast_id = ?1 AND ordinal = ?2")?;
     let rows = statement.query([broadcast.id.0, ordinal.0])?;

@@ -7,9 +7,6 @@ use std::path::Path;
 /// SQLite 3.51.3 is the first without the bug that could reset a write-ahead log under a reader.
 const OLDEST_ENGINE: i32 = 3_051_003;
 
-/// Pages of write-ahead log after which the writer copies them back: 16 MiB.
-const CHECKPOINT_PAGES: u32 = 4_000;
-
 const WAL_LIMIT_BYTES: u32 = 64 * 1024 * 1024;
 
 /// Statements kept prepared; there are fewer.
@@ -22,7 +19,7 @@ pub(super) fn refuse_old_engine() -> Result<(), OpenError> {
     Ok(())
 }
 
-/// The one connection that writes.
+/// A connection that may write: the writer's, and the one that copies its log back.
 pub(super) fn writer(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(
         path,
@@ -34,7 +31,7 @@ pub(super) fn writer(path: &Path) -> rusqlite::Result<Connection> {
         "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA journal_size_limit = {WAL_LIMIT_BYTES};
-         PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};
+         PRAGMA wal_autocheckpoint = 0;
          PRAGMA cache_size = -24000;"
     ))?;
     careful(connection)

@@ -91,6 +91,17 @@ pub(super) fn evidence(
     })
 }
 
+/// Bytes in use: pages that an earlier deletion left free are not counted, for the next rows go there.
+pub(super) fn size_bytes(connection: &Connection) -> Step<u64> {
+    let bytes: i64 = connection.query_row(
+        "SELECT (page_count - freelist_count) * page_size
+         FROM pragma_page_count, pragma_freelist_count, pragma_page_size",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(super::words::natural(bytes))
+}
+
 fn all<T>(
     connection: &Connection,
     broadcast: BroadcastId,

@@ -280,9 +280,7 @@ impl Reports for SqliteLedger {
     fn size_bytes(&self) -> Answer<'_, u64> {
         Box::pin(async move {
             self.checkpoint().await?;
-            let path = self.settings.database();
-            let bytes = |path: std::path::PathBuf| std::fs::metadata(path).map_or(0, |f| f.len());
-            Ok(bytes(path.clone()) + bytes(path.with_extension("db-wal")))
+            self.read(evidence::size_bytes).await
         })
     }
 }

@@ -1,12 +1,13 @@
 //! Receipts: a receipt proves that its message was taken, and outranks every outcome.
 
-use super::attempt::{endings, receipts, spanned, standing};
+use super::attempt::{History, spanned};
 use super::broadcast::{Broadcast, Standing};
 use super::exception::{Care, Exception, wake_behind_address};
 use super::fault::Step;
 use super::record::address_of;
 use super::words::{milliseconds_after, reason_number};
 use oyez_domain::delivery::{Record, fold};
+use oyez_domain::id::Ordinal;
 use oyez_domain::ledger::{ReceiptRecord, Received};
 use oyez_domain::outcome::OutcomeCode;
 use rusqlite::{Connection, params};
@@ -61,10 +62,11 @@ fn take_in(
 ) -> Step<Effect> {
     let ordinal = record.ordinal;
     let exception = Exception::find(connection, broadcast.id, ordinal)?;
-    if !was_armed(connection, broadcast, record, exception.as_ref())? {
+    let mut known = History::read(connection, broadcast, ordinal)?;
+    if !was_armed(connection, broadcast, ordinal, exception.as_ref(), &known)? {
         return Ok(Effect::NeverArmed);
     }
-    let before = standing(connection, broadcast, ordinal, exception.as_ref())?;
+    let before = known.standing(connection, broadcast, exception.as_ref())?;
     let new = connection
         .prepare_cached(
             "INSERT OR IGNORE INTO receipt (broadcast_id, ordinal, status, at_ms, reason)
@@ -80,7 +82,8 @@ fn take_in(
     if new == 0 {
         return Ok(Effect::Repeated);
     }
-    let state = fold(&receipts(connection, broadcast, ordinal)?);
+    known.receipts.push(Record::Receipt(record.status));
+    let state = fold(&known.receipts);
     if before.state == state {
         return Ok(Effect::Repeated);
     }
@@ -99,22 +102,21 @@ fn take_in(
 fn was_armed(
     connection: &Connection,
     broadcast: &Broadcast,
-    record: &ReceiptRecord,
+    ordinal: Ordinal,
     exception: Option<&Exception>,
+    known: &History,
 ) -> Step<bool> {
-    let ordinal = record.ordinal;
     if ordinal.0 >= broadcast.next {
         return Ok(false);
     }
-    if exception.is_some_and(|known| known.care == Care::Armed) {
+    if exception.is_some_and(|exception| exception.care == Care::Armed) {
         return Ok(true);
     }
-    let (attempts, _) = endings(connection, broadcast, ordinal)?;
-    if attempts.iter().any(is_an_attempt) {
+    if known.endings.iter().any(is_an_attempt) {
         return Ok(true);
     }
     // Without any attempt it is either on its way for the first time, or it was never to be sent.
-    let never_to_be_sent = !attempts.is_empty() || exception.is_some();
+    let never_to_be_sent = !known.endings.is_empty() || exception.is_some();
     Ok(!never_to_be_sent && spanned(connection, broadcast, ordinal)?.is_none())
 }
 

@@ -1,5 +1,6 @@
 //! The threads that own connections: one that writes, in groups that share an fsync, and a few that read.
 
+use super::checkpoint::LogKeeper;
 use super::fault::{Fault, Step};
 use oyez_domain::{LedgerError, LedgerResult};
 use rusqlite::Connection;
@@ -96,23 +97,19 @@ fn closed() -> LedgerError {
     LedgerError::Down("it is closed".to_owned())
 }
 
-/// Starts the thread that writes. `kept` lives as long as it does: the directory's lock.
-pub(super) fn start_writer<K: Send + 'static>(
+/// Starts the thread that writes.
+pub(super) fn start_writer(
     connection: Connection,
-    kept: K,
+    log: LogKeeper,
 ) -> std::io::Result<(Desk, JoinHandle<()>)> {
     let (sender, jobs) = channel();
     let thread = std::thread::Builder::new()
         .name("ledger-writer".to_owned())
-        .spawn(move || {
-            write_groups(&connection, &jobs);
-            drop(connection);
-            drop(kept);
-        })?;
+        .spawn(move || write_groups(&connection, &jobs, &log))?;
     Ok((Desk(sender), thread))
 }
 
-fn write_groups(connection: &Connection, jobs: &Receiver<Box<dyn Job>>) {
+fn write_groups(connection: &Connection, jobs: &Receiver<Box<dyn Job>>, log: &LogKeeper) {
     let mut next = jobs.recv().ok();
     while let Some(first) = next.take() {
         if first.is_alone() {
@@ -121,6 +118,7 @@ fn write_groups(connection: &Connection, jobs: &Receiver<Box<dyn Job>>) {
             job.answer(&Ok(()));
         } else {
             next = write_group(connection, jobs, first);
+            log.after_commit(connection);
         }
         next = next.or_else(|| jobs.recv().ok());
     }
