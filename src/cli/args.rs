@@ -60,7 +60,9 @@ pub(crate) enum Command {
     /// Play the providers locally, with faults on request and a log of every request.
     Sandbox(SandboxArgs),
     /// Run the service: console, API, public page and the engine.
-    #[command(after_help = "Examples:\n  oyez serve --config oyez.toml\n  OYEZ__HTTP__LISTEN=127.0.0.1:9000 oyez serve --config oyez.toml\n\nCtrl-C or SIGTERM ends it in good order: what is on its way ends and is recorded. A second one ends it at once.")]
+    #[command(
+        after_help = "Examples:\n  oyez serve --config oyez.toml\n  OYEZ__HTTP__LISTEN=127.0.0.1:9000 oyez serve --config oyez.toml\n\nCtrl-C or SIGTERM ends it in good order: what is on its way ends and is recorded. A second one ends it at once."
+    )]
     Serve,
     /// Check the configuration and talk to each provider without sending.
     Check(CheckArgs),
@@ -131,8 +133,10 @@ pub(crate) struct SandboxArgs {
 }
 
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Every line is ok, warn or FAIL, with what to do about it. Exit 0: nothing failed, 3: something did,
-78: the configuration is wrong.\n\nExamples:\n  oyez check --config oyez.toml\n  oyez check --config oyez.toml --offline")]
+#[command(
+    after_help = "Every line is ok, warn or FAIL, with what to do about it. Exit 0: nothing failed, 3: something did,
+78: the configuration is wrong.\n\nExamples:\n  oyez check --config oyez.toml\n  oyez check --config oyez.toml --offline"
+)]
 pub(crate) struct CheckArgs {
     /// Check the configuration only; talk to nobody.
     #[arg(long)]
@@ -246,7 +250,9 @@ pub(crate) enum Update {
         channel: Option<String>,
     },
     /// What happened, in all or to one address.
-    #[command(after_help = "Examples:\n  oyez update report 7QX-4HM\n  oyez update report 7QX-4HM --to jo@example.org")]
+    #[command(
+        after_help = "Examples:\n  oyez update report 7QX-4HM\n  oyez update report 7QX-4HM --to jo@example.org"
+    )]
     Report {
         /// Identifier or reference.
         update: String,
@@ -299,12 +305,14 @@ pub(crate) struct UpdateNew {
 }
 
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "On a terminal it asks for the number of messages first; elsewhere it needs --yes. Without a running
+#[command(
+    after_help = "On a terminal it asks for the number of messages first; elsewhere it needs --yes. Without a running
 `oyez serve` it sends by itself and stays until all is settled.
 
 Exit 0: all taken, 3: it cannot be sent as it is, 7: some deliveries failed, 9: stopped or held.\n\nExamples:
   oyez update send 7QX-4HM --dry-run\n  oyez update send 7QX-4HM --watch
-  oyez update send 7QX-4HM --yes --idempotency-key monday-1")]
+  oyez update send 7QX-4HM --yes --idempotency-key monday-1"
+)]
 pub(crate) struct UpdateSend {
     /// Identifier or reference.
     pub(crate) update: String,
@@ -323,7 +331,9 @@ pub(crate) struct UpdateSend {
 }
 
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "What is on its way ends and is recorded; nothing else leaves, ever.\n\nExample:\n  oyez update stop 7QX-4HM --reason 'wrong number'")]
+#[command(
+    after_help = "What is on its way ends and is recorded; nothing else leaves, ever.\n\nExample:\n  oyez update stop 7QX-4HM --reason 'wrong number'"
+)]
 pub(crate) struct UpdateStop {
     /// Identifier or reference.
     pub(crate) update: String,
@@ -376,7 +386,9 @@ pub(crate) enum Subscriber {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Endpoint {
     /// Register or replace a partner's webhook.
-    #[command(after_help = "Example:\n  oyez endpoint put kensington https://rbkc.example.gov.uk/hooks/oyez --secret-file whsec.txt")]
+    #[command(
+        after_help = "Example:\n  oyez endpoint put kensington https://rbkc.example.gov.uk/hooks/oyez --secret-file whsec.txt"
+    )]
     Put {
         /// The partner's short name.
         name: String,
