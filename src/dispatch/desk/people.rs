@@ -18,10 +18,11 @@ impl Desk {
         csv: impl std::io::Read + Send,
         actor: &str,
     ) -> DeskResult<(Imported, Vec<CsvFault>)> {
-        let import = u64::from_be_bytes(self.bytes());
+        // Engines keep signed numbers.
+        let import = u64::from_be_bytes(self.bytes()) >> 1;
         let by = self.by(actor);
         let mut reader = People::open(csv).map_err(DeskError::Csv)?;
-        let mut rows = 0;
+        let (mut rows, mut staged) = (0, false);
         loop {
             let new_id = || SubscriberId::new(by.at, self.bytes());
             let slice = reader.slice(2000, new_id);
@@ -31,10 +32,14 @@ impl Desk {
             rows += slice.len() as u64;
             if reader.faults.is_empty() {
                 self.ledger.stage_import(import, &slice).await?;
+                staged = true;
             }
         }
-        let keep = reader.faults.is_empty() && rows > 0;
-        let mut imported = self.ledger.commit_import(import, keep, &by).await?;
+        let mut imported = Imported::default();
+        if staged {
+            let keep = reader.faults.is_empty();
+            imported = self.ledger.commit_import(import, keep, &by).await?;
+        }
         imported.rows = rows;
         match (reader.faults.is_empty(), rows) {
             (false, _) => Err(DeskError::Csv(reader.faults)),
