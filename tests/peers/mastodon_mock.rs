@@ -198,13 +198,14 @@ async fn a_fault_of_the_instance_is_no_refusal_of_the_post() {
 #[ignore = "needs an outside judge: tests/run peers"]
 async fn an_answer_that_says_nothing_is_unknown_and_trying_again_posts_once() {
     let instance = Instance::start().await;
-    let channel = instance.channel(json!({ "timeout_seconds": 1 }));
+    let channel = instance.channel(json!({}));
     instance.play(json!({ "type": "malformed" })).await;
     let verdict = channel.send(&post(&*channel, 1)).await;
     let reason = Reason::Protocol;
     assert_eq!(verdict.outcome, Outcome::Unknown { reason }, "{verdict:?}");
+    let hasty = instance.channel(json!({ "timeout_seconds": 1 }));
     instance.play(json!({ "type": "timeout" })).await;
-    let verdict = channel.send(&post(&*channel, 1)).await;
+    let verdict = hasty.send(&post(&*hasty, 1)).await;
     let reason = Reason::Timeout;
     assert_eq!(verdict.outcome, Outcome::Unknown { reason }, "{verdict:?}");
     let first = channel.send(&post(&*channel, 1)).await;

@@ -38,7 +38,11 @@ def certificate(folder, host):
 
 
 class Relay(smtp.SMTP):
-    """Says each command and whether it came over a secured connection."""
+    """Says each command, whether it came over a secured connection, and when the conversation is over."""
+
+    def connection_lost(self, error):
+        say(over=True)
+        super().connection_lost(error)
 
     def note(self, command, argument):
         say(command=command, argument=argument, secured=self.session.ssl is not None)
