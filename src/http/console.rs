@@ -9,6 +9,7 @@ mod queue;
 mod row;
 pub(crate) mod session;
 mod sign_in;
+mod values;
 mod words;
 
 use crate::page::{CONSOLE_CSS, CONSOLE_JS};

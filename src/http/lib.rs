@@ -16,6 +16,8 @@ mod idempotency;
 pub mod incidents;
 mod journal;
 mod openapi;
+#[cfg(test)]
+mod outside;
 mod page;
 pub mod problem;
 pub mod progress;

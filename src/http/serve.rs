@@ -154,15 +154,20 @@ impl Gate {
     {
         let (router, shutdown) = (self.router.clone(), self.shutdown.clone());
         self.tasks.spawn(async move {
-            converse(stream, door, router, shutdown).await;
+            converse(stream, door, router, HEADER_PATIENCE, shutdown).await;
             drop(place);
         });
     }
 }
 
-/// One connection, to its end.
-async fn converse<S>(stream: S, door: Door, router: Router, shutdown: CancellationToken)
-where
+/// One connection, to its end; the head of each request has to arrive within `patience`.
+pub(crate) async fn converse<S>(
+    stream: S,
+    door: Door,
+    router: Router,
+    patience: Duration,
+    shutdown: CancellationToken,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |mut request: Request<Incoming>| {
@@ -172,7 +177,7 @@ where
     let mut server = http1::Builder::new();
     server
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_PATIENCE)
+        .header_read_timeout(patience)
         .max_buf_size(HEAD_BYTES)
         .max_headers(HEADERS);
     let connection = server.serve_connection(TokioIo::new(stream), service);

@@ -1,7 +1,7 @@
 //! How an update looks on each channel, side by side, and the button that sends it.
 
-use super::compose::Values;
 use super::session::Officer;
+use super::values::Values;
 use super::words::many;
 use crate::body::Form;
 use crate::idempotency::request_hash;

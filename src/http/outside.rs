@@ -1,0 +1,9 @@
+//! The doors from outside: a real ledger in a temporary directory, channels made of paper.
+
+mod api;
+mod callbacks;
+mod connections;
+mod console;
+mod house;
+mod public;
+mod streams;
