@@ -1,7 +1,7 @@
 //! What people and scripts see: data on stdout, everything else on stderr.
 
 use crate::exit::{Exit, Failure};
-use oyez_dispatch::progress::{BroadcastProgress, Progress};
+use oyez_dispatch::progress::{BroadcastProgress, CountsView, Progress};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
 
@@ -121,24 +121,36 @@ fn optional(number: Option<u64>) -> String {
     number.map_or_else(|| "–".to_owned(), count)
 }
 
+/// Endings that most updates do not have.
+type Ending = (&'static str, fn(&CountsView) -> u64);
+const RARE: [Ending; 4] = [
+    ("SUPPRESSED", |c| c.suppressed),
+    ("STOPPED", |c| c.stopped),
+    ("EXPIRED", |c| c.expired),
+    ("SUPERSEDED", |c| c.superseded),
+];
+
 /// The outcomes of an update, a row a channel.
 pub(crate) fn outcomes(progress: &Progress) -> String {
-    let header = [
+    // Rare endings get a column only where they happened; the others always stand there.
+    let rare: Vec<_> = RARE
+        .into_iter()
+        .filter(|(_, of)| progress.broadcasts.iter().any(|b| of(&b.counts) > 0))
+        .collect();
+    let mut header = vec![
         "CHANNEL",
         "ASKED",
         "ACCEPTED",
         "DELIVERED",
         "UNDELIVERED",
         "FAILED",
-        "UNKNOWN",
-        "SUPPRESSED",
-        "STOPPED",
-        "PENDING",
-        "TIME",
     ];
+    header.extend(["UNKNOWN", "PENDING"]);
+    header.extend(rare.iter().map(|(name, _)| *name));
+    header.push("TIME");
     let row = |b: &BroadcastProgress| {
         let c = &b.counts;
-        vec![
+        let mut row = vec![
             b.channel.to_string(),
             count(c.asked),
             count(c.accepted),
@@ -146,12 +158,14 @@ pub(crate) fn outcomes(progress: &Progress) -> String {
             optional(c.undelivered),
             count(c.failed),
             count(c.unknown),
-            count(c.suppressed),
-            count(c.stopped),
             count(c.pending),
+        ];
+        row.extend(rare.iter().map(|(_, of)| count(of(c))));
+        row.push(
             b.seconds
                 .map_or_else(|| "–".to_owned(), |s| format!("{s:.1} s")),
-        ]
+        );
+        row
     };
     let rows: Vec<_> = progress.broadcasts.iter().map(row).collect();
     let mut text = table(&header, &rows);

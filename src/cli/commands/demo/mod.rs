@@ -40,7 +40,7 @@ pub(crate) async fn run(args: &Demo, global: &Global) -> anyhow::Result<Exit> {
     let (desk, engine) = app.start().await?;
     if !global.json {
         say(format!(
-            "oyez demo: one update to {} made-up residents by email and SMS, to Mastodon and to two neighbouring boroughs.",
+            "oyez demo: one update to {} made-up residents by email and SMS, Mastodon and two neighbouring boroughs.",
             terminal::count(u64::from(args.recipients))
         ));
         say(
@@ -59,6 +59,9 @@ pub(crate) async fn run(args: &Demo, global: &Global) -> anyhow::Result<Exit> {
         await_receipts(&desk, &released, &story, progress).await?
     };
     let verdict = verdict::judge(&story, &progress, &released, args.recipients)?;
+    if !global.json {
+        say("");
+    }
     terminal::data(global.json, &verdict.report, || verdict.text(&progress))?;
     if stays && !stopped {
         say("\nThe pages stay up:");

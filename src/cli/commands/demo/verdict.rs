@@ -39,7 +39,7 @@ impl Verdict {
     /// The table and the verdict in words.
     pub(super) fn text(&self, progress: &Progress) -> String {
         let mut text = format!(
-            "\n{}\n\nFirst message after {:.0} ms, everything after {:.1} s.",
+            "{}\n\nFirst message after {:.0} ms, everything after {:.1} s.",
             terminal::outcomes(progress),
             self.report.first_delivery_ms,
             self.report.total_seconds
