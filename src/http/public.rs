@@ -157,19 +157,26 @@ fn summary(services: &[ServiceRow]) -> String {
             .filter(|row| row.service.state == state)
             .count()
     };
-    let say = |many: usize, what: &str| match many {
-        0 => None,
-        1 => Some(format!("1 service {what}")),
-        many => Some(format!("{many} services {what}")),
+    let noun = |many: usize| {
+        if many == 1 {
+            "1 service".to_owned()
+        } else {
+            format!("{many} services")
+        }
     };
     let parts: Vec<String> = [
-        say(count(ServiceState::Down), "not available"),
-        say(count(ServiceState::Limited), "working with problems"),
-        say(count(ServiceState::Unknown), "being checked"),
-        say(count(ServiceState::Planned), "with planned work"),
+        (count(ServiceState::Down), "not available"),
+        (count(ServiceState::Limited), "working with problems"),
+        (count(ServiceState::Unknown), "being checked"),
+        (count(ServiceState::Planned), "with planned work"),
     ]
     .into_iter()
-    .flatten()
+    .filter(|(many, _)| *many > 0)
+    .enumerate()
+    .map(|(at, (many, what))| match at {
+        0 => format!("{} {what}", noun(many)),
+        _ => format!("{many} {what}"),
+    })
     .collect();
     match (services.is_empty(), parts.is_empty()) {
         (true, _) => "Service updates".to_owned(),

@@ -1,4 +1,4 @@
-//! The progress bar: five parts whose widths add up, and the sentence that says the same.
+//! The progress bar: parts whose widths add up, and the sentence that says the same.
 
 use super::words::many;
 use oyez_dispatch::progress::CountsView;
@@ -38,10 +38,14 @@ impl Bar {
             ("delivered", "delivered", delivered),
             (
                 "accepted",
-                "handed over",
+                "accepted",
                 counts.accepted.saturating_sub(delivered + undelivered),
             ),
-            ("failed", "failed", counts.failed + undelivered),
+            (
+                "failed",
+                "failed or not delivered",
+                counts.failed + undelivered,
+            ),
             ("unknown", "may have been sent", counts.unknown),
             ("unsent", "not sent", unsent),
         ];
@@ -107,7 +111,7 @@ mod tests {
         );
         assert_eq!(
             bar.title,
-            "Of 100,000: handed over 99,998, failed 1, may have been sent 1, waiting 0"
+            "Of 100,000: accepted 99,998, failed or not delivered 1, may have been sent 1, waiting 0"
         );
     }
 

@@ -15,9 +15,12 @@ use hyper::StatusCode;
 use jiff::tz::TimeZone;
 use oyez_dispatch::DeskError;
 use oyez_domain::Refusal;
+use oyez_domain::id::{IncidentId, UpdateId};
 use oyez_domain::incident::{Incident, IncidentDraft, Phase};
 use oyez_domain::ledger::Idempotency;
+use oyez_domain::reference::UpdateReference;
 use oyez_domain::service::{Service, ServiceState};
+use oyez_domain::update::UpdateDraft;
 use std::collections::BTreeMap;
 
 fn zone_of(house: &House) -> TimeZone {
@@ -198,9 +201,7 @@ async fn looked_at(
     if values.incident.is_empty() {
         let title = values.new_incident.trim().to_owned();
         if title.is_empty() {
-            return Err(
-                Refusal::new("incident", "empty", "choose an incident, or name a new one").into(),
-            );
+            return Err(DeskError::Refused(without_incident(house, values, zone)));
         }
         // Opening an incident publishes nothing; the same form opens it once.
         let key = key("console incident", &values.key, title.as_bytes());
@@ -216,6 +217,23 @@ async fn looked_at(
         (values.incident, values.new_incident) = (incident.id.to_string(), String::new());
     }
     house.desk.render_draft(values.draft(house, zone)).await
+}
+
+/// What is wrong with an update that names no incident, the rest of it included.
+fn without_incident(house: &House, values: &Values, zone: &TimeZone) -> Vec<Refusal> {
+    let now = house.desk.clock.wall();
+    let missing = Refusal::new("incident", "empty", "choose an incident, or name a new one");
+    let stand_in = UpdateDraft {
+        incident: IncidentId::new(now, [0; 10]).to_string(),
+        ..values.draft(house, zone)
+    };
+    let (id, reference) = (UpdateId::new(now, [0; 10]), UpdateReference::new([0; 6]));
+    let rest = stand_in
+        .check(id, reference, Phase::Investigating, now)
+        .err();
+    std::iter::once(missing)
+        .chain(rest.into_iter().flatten())
+        .collect()
 }
 
 fn key(scope: &str, key: &str, body: &[u8]) -> Idempotency {

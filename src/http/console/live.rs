@@ -24,7 +24,6 @@ const LISTED: usize = 20;
 /// What happened, and when.
 struct Happening {
     when: String,
-    channel: String,
     line: String,
 }
 
@@ -83,7 +82,7 @@ fn status(progress: &Progress) -> String {
     };
     let counts = &progress.counts;
     let gone = format!(
-        "{} of {} handed over.",
+        "{} of {} accepted.",
         many(counts.accepted),
         many(counts.asked)
     );
@@ -121,7 +120,6 @@ impl LiveTable {
         let recent = house.journal.recent(&channels, LISTED).into_iter();
         let happening = |event: oyez_dispatch::event::Event| Happening {
             when: clock_time(event.at, zone),
-            channel: event.channel.to_string(),
             line: event.line,
         };
         Self {

@@ -51,9 +51,9 @@ pub(super) async fn show(State(house): State<House>, _: Officer) -> Result<Respo
                 row.as_ref().and_then(|row| row.per_second),
                 channel.limit_per_second,
             ) {
-                (Some(now), Some(limit)) => format!("{} of {}", speed(now), speed(limit)),
+                (Some(now), Some(limit)) => format!("{} of {} a second", speed(now), speed(limit)),
                 (Some(now), None) => speed(now),
-                (None, Some(limit)) => format!("limit {}", speed(limit)),
+                (None, Some(limit)) => format!("at most {} a second", speed(limit)),
                 (None, None) => "no limit".to_owned(),
             },
             left: left(

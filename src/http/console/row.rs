@@ -45,10 +45,18 @@ impl Row {
         self.broadcast.counts.delivered.map(Many)
     }
 
-    /// Everything that ended badly.
+    /// Taken, and reported as not delivered; nothing where that is not the case.
+    pub(super) fn undelivered(&self) -> Option<Many> {
+        self.broadcast
+            .counts
+            .undelivered
+            .filter(|many| *many > 0)
+            .map(Many)
+    }
+
+    /// Refused for good, or tried as often as allowed.
     pub(super) fn failed(&self) -> Many {
-        let counts = &self.broadcast.counts;
-        Many(counts.failed + counts.undelivered.unwrap_or(0))
+        Many(self.broadcast.counts.failed)
     }
 
     pub(super) fn unknown(&self) -> Many {
@@ -79,9 +87,9 @@ impl Row {
     /// `14.0 of 14.0 a second`, or what of it is known.
     pub(super) fn speed(&self) -> String {
         match (self.broadcast.per_second, self.broadcast.limit_per_second) {
-            (Some(now), Some(limit)) => format!("{} of {}", speed(now), speed(limit)),
-            (Some(now), None) => speed(now),
-            (None, Some(limit)) => format!("limit {}", speed(limit)),
+            (Some(now), Some(limit)) => format!("{} of {} a second", speed(now), speed(limit)),
+            (Some(now), None) => format!("{} a second", speed(now)),
+            (None, Some(limit)) => format!("at most {} a second", speed(limit)),
             (None, None) => String::new(),
         }
     }

@@ -43,12 +43,13 @@ pub(crate) fn left(eta_seconds: Option<f64>, pending: u64) -> String {
     }
 }
 
-/// A speed: `14.0`, `850`.
+/// A speed: `12.5`, `850`.
 pub(crate) fn speed(per_second: f64) -> String {
-    if per_second < 100.0 {
-        format!("{per_second:.1}")
-    } else {
+    let whole = per_second >= 100.0 || (per_second - per_second.round()).abs() < 0.05;
+    if whole {
         format!("{per_second:.0}")
+    } else {
+        format!("{per_second:.1}")
     }
 }
 

@@ -34,7 +34,7 @@ async fn the_status_page_carries_every_fact() {
     let draft = fixture.released("Pay as usual").await;
     let answer = page(&fixture).await;
     for fact in [
-        "<title>1 service not available, 1 service working with problems – Westminster City Council</title>",
+        "<title>1 service not available, 1 working with problems – Westminster City Council</title>",
         "Contact centre",
         "Working with problems",
         "Waits may be longer.",
