@@ -18,6 +18,7 @@ mod recorder;
 pub mod retry;
 mod sender;
 pub mod settings;
+mod strikes;
 pub mod supervisor;
 mod worker;
 

@@ -4,11 +4,12 @@ use crate::event::{Event, Events};
 use crate::health::Pause;
 use crate::recorder::{Inlet, Pending};
 use crate::retry::{Circumstances, decide};
+use crate::strikes::Strikes;
 use crate::supervisor::Live;
 use futures_util::FutureExt;
 use oyez_domain::channel::Family;
-use oyez_domain::id::BroadcastId;
-use oyez_domain::ledger::{Armed, Follow, Recorded, WindowId};
+use oyez_domain::id::{BroadcastId, UpdateId};
+use oyez_domain::ledger::{Armed, By, Follow, Ledger, Recorded, WindowId};
 use oyez_domain::outcome::{Outcome, OutcomeCode, Reason, Scope, Verdict};
 use oyez_domain::parcel::Parcel;
 use oyez_domain::reference::ReferenceKey;
@@ -28,6 +29,8 @@ pub(crate) struct Sender {
     pub(crate) key: ReferenceKey,
     pub(crate) inlet: Inlet,
     pub(crate) events: Events,
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) strikes: Strikes,
     /// Broadcast and reason told already: each is said once, the counts say the rest.
     pub(crate) told: Mutex<HashSet<(BroadcastId, Reason)>>,
 }
@@ -36,6 +39,7 @@ pub(crate) struct Sender {
 pub(crate) struct Job {
     pub(crate) window: WindowId,
     pub(crate) broadcast: BroadcastId,
+    pub(crate) update: UpdateId,
     pub(crate) expires_at: Wall,
     pub(crate) armed: Armed,
     pub(crate) rendered: Option<Arc<Rendered>>,
@@ -53,6 +57,7 @@ impl Sender {
             armed,
             rendered,
             permit,
+            update,
         } = job;
         let verdict = match rendered {
             Some(rendered) => self.try_send(broadcast, &armed, rendered).await,
@@ -67,6 +72,8 @@ impl Sender {
         let case = Circumstances::of(&self.live.channel, expires_at, now, self.random.draw());
         let follow = decide(&verdict.outcome, &armed, &case);
         self.watch(broadcast, &armed, &verdict, follow, now);
+        self.judge_message(broadcast, update, &armed, &verdict.outcome)
+            .await;
         let (provider_id, suppress) = match &verdict.outcome {
             Outcome::Accepted { reference } => (reference.clone(), false),
             Outcome::Rejected { suppress, .. } => (None, *suppress),
@@ -103,6 +110,40 @@ impl Sender {
                 "the recorder is gone; this outcome will be found as an orphan at the next start"
             );
         }
+    }
+
+    /// Holds the broadcast when the message itself seems to be refused, so that a person can change it.
+    async fn judge_message(
+        &self,
+        broadcast: BroadcastId,
+        update: UpdateId,
+        armed: &Armed,
+        outcome: &Outcome,
+    ) {
+        if let Outcome::Accepted { .. } = outcome {
+            self.strikes.accepted(broadcast);
+        }
+        // What one partner refuses says nothing about the others.
+        let webhook = self.live.channel.adapter.capabilities().family == Family::Webhook;
+        let refused = matches!(outcome, Outcome::BadMessage { .. }) && !webhook;
+        if !refused || !self.strikes.refused(broadcast, armed.ordinal) {
+            return;
+        }
+        self.live.gate.set_broadcast(broadcast, true);
+        let at = self.clock.wall();
+        let by = By {
+            actor: "engine".to_owned(),
+            at,
+        };
+        let channel = Some(&self.live.channel.name);
+        if let Err(error) = self.ledger.hold_update(update, channel, true, &by).await {
+            tracing::error!(%error, "the broadcast is held here, but that could not be recorded");
+        }
+        let line = format!(
+            "{}: the message itself was refused three times in a row. Held: change it and send a correction, or resume.",
+            self.name()
+        );
+        self.tell("held", outcome.reason(), line, at);
     }
 
     async fn try_send(

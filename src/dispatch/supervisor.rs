@@ -7,6 +7,7 @@ use crate::meter::Meter;
 use crate::recorder::{self, Pending};
 use crate::sender::Sender;
 use crate::settings::ConfiguredChannel;
+use crate::strikes::Strikes;
 use crate::worker::Worker;
 use crate::{feeder, planner};
 use oyez_domain::channel::ChannelName;
@@ -202,6 +203,8 @@ impl Engine {
                 key: desk.reference_key.clone(),
                 inlet: inlet.clone(),
                 events: desk.events.clone(),
+                ledger: Arc::clone(&desk.ledger),
+                strikes: Strikes::default(),
                 told: Mutex::default(),
             });
             let (feed, fed) = mpsc::channel(1);

@@ -128,6 +128,7 @@ impl Worker {
             let job = Job {
                 window: window.id,
                 broadcast: window.broadcast,
+                update: window.update,
                 expires_at: window.expires_at,
                 armed: armed.clone(),
                 rendered,
