@@ -2,6 +2,7 @@
 
 use super::row::Row;
 use super::session::Officer;
+use super::words::Many;
 use crate::channels::{self, ChannelBody};
 use crate::page;
 use crate::problem::Problem;
@@ -44,7 +45,8 @@ struct DashboardPage<'a> {
     organisation: &'a str,
     open: Vec<Open>,
     underway: Vec<Underway>,
-    channels: Vec<ChannelBody>,
+    /// Each channel, and how many deliveries wait on it.
+    channels: Vec<(ChannelBody, Many)>,
     written: Vec<Written>,
     everything_held: Option<String>,
 }
@@ -91,7 +93,11 @@ pub(super) async fn show(State(house): State<House>, _: Officer) -> Result<Respo
         organisation: &desk.organisation.name,
         open,
         underway: underway(&house).await?,
-        channels: channels::all(&house).await?,
+        channels: channels::all(&house)
+            .await?
+            .into_iter()
+            .map(with_waiting)
+            .collect(),
         written: updates
             .iter()
             .take(LISTED as usize)
@@ -106,6 +112,11 @@ pub(super) async fn show(State(house): State<House>, _: Officer) -> Result<Respo
             .map(|(_, why)| why),
     };
     page::html(&page)
+}
+
+fn with_waiting(channel: ChannelBody) -> (ChannelBody, Many) {
+    let waiting = Many(channel.pending);
+    (channel, waiting)
 }
 
 /// Every update with something pending, in the order of release.

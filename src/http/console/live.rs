@@ -95,7 +95,7 @@ fn status(progress: &Progress) -> String {
         .map(|b| b.eta_seconds)
         .try_fold(0.0_f64, |most, eta| Some(most.max(eta?)));
     let rest = match eta {
-        Some(seconds) => format!("{} left.", about(seconds)),
+        Some(seconds) => format!("Time left: {}.", about(seconds)),
         None => String::new(),
     };
     let held = match of(BroadcastState::Held) {

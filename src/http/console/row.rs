@@ -84,8 +84,11 @@ impl Row {
         left(self.broadcast.eta_seconds, self.broadcast.counts.pending)
     }
 
-    /// `14.0 of 14.0 a second`, or what of it is known.
+    /// `12.5 of 14 a second`, or what of it is known; empty when there is nothing left to send.
     pub(super) fn speed(&self) -> String {
+        if !self.is_unfinished() {
+            return String::new();
+        }
         match (self.broadcast.per_second, self.broadcast.limit_per_second) {
             (Some(now), Some(limit)) => format!("{} of {} a second", speed(now), speed(limit)),
             (Some(now), None) => format!("{} a second", speed(now)),
