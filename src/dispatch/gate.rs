@@ -1,4 +1,4 @@
-//! The gate before every send: broadcasts and channels that a person halted.
+//! The gate before every send: broadcasts and channels that a person halted, and addresses that said stop.
 
 use oyez_domain::id::BroadcastId;
 use std::collections::HashSet;
@@ -16,6 +16,8 @@ pub struct Gate {
 struct Shut {
     channel: bool,
     broadcasts: HashSet<BroadcastId>,
+    /// Rows of addresses.
+    addresses: HashSet<i64>,
 }
 
 impl Gate {
@@ -44,6 +46,18 @@ impl Gate {
             .unwrap_or_else(PoisonError::into_inner)
             .channel = shut;
         self.changed.notify_waiters();
+    }
+
+    /// Shuts the gate for one address for good: the ledger leaves it out when arming, this when it was armed before.
+    pub fn shut_address(&self, address_id: i64) {
+        let mut state = self.shut.lock().unwrap_or_else(PoisonError::into_inner);
+        state.addresses.insert(address_id);
+    }
+
+    /// Whether this address may be sent to.
+    pub fn lets_address(&self, address_id: i64) -> bool {
+        let shut = self.shut.lock().unwrap_or_else(PoisonError::into_inner);
+        !shut.addresses.contains(&address_id)
     }
 
     /// Returns when this broadcast may no longer send.

@@ -294,9 +294,10 @@ fn header(first: &csv::ByteRecord) -> Result<Vec<(Column, String)>, Vec<CsvFault
 mod tests {
     use super::*;
 
-    fn read(
-        csv: &[u8],
-    ) -> Result<(Vec<NewSubscriber>, Vec<CsvFault>, Vec<CsvFault>), Vec<CsvFault>> {
+    /// People, faults, warnings.
+    type Read = (Vec<NewSubscriber>, Vec<CsvFault>, Vec<CsvFault>);
+
+    fn read(csv: &[u8]) -> Result<Read, Vec<CsvFault>> {
         let mut people = People::open(csv)?;
         let new_id = || SubscriberId::from_bytes([0; 16]);
         let all = people.slice(1000, new_id);

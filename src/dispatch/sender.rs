@@ -60,6 +60,7 @@ impl Sender {
             update,
         } = job;
         let verdict = match rendered {
+            _ if !self.live.gate.lets_address(armed.address_id) => said_stop(&armed),
             Some(rendered) => self.try_send(broadcast, &armed, rendered).await,
             None => {
                 let outcome = Outcome::BadMessage {
@@ -326,6 +327,21 @@ impl Sender {
             line,
         });
     }
+}
+
+/// For somebody who said stop after this was armed. An earlier attempt may have reached them.
+fn said_stop(armed: &Armed) -> Verdict {
+    let outcome = if armed.unknowns > 0 {
+        Outcome::Unknown {
+            reason: Reason::Uncertain,
+        }
+    } else {
+        Outcome::Rejected {
+            reason: Reason::OptedOut,
+            suppress: false,
+        }
+    };
+    Verdict::new(outcome, "not sent: they said stop")
 }
 
 /// What the ledger keeps: where no other attempt follows for another reason than the outcome, that reason.

@@ -61,15 +61,16 @@ impl PaceSettings {
         }
     }
 
-    /// Ordinals armed at a time: about a second's worth, or no more than C where an orphan needs a person.
+    /// Ordinals armed at a time: about half a second's worth, because nothing overtakes what is armed; no more than C
+    /// where an orphan needs a person.
     pub fn window_rows(&self, holds_unknown: bool) -> u32 {
-        let second = self
-            .rate_per_second
-            .map_or(500.0, |rate| rate.clamp(1.0, 500.0)) as u32;
+        let half_second =
+            self.rate_per_second
+                .map_or(500.0, |rate| (rate / 2.0).ceil().clamp(1.0, 500.0)) as u32;
         if holds_unknown {
-            second.min(self.concurrency).max(1)
+            half_second.min(self.concurrency).max(1)
         } else {
-            second.max(self.concurrency)
+            half_second
         }
     }
 }

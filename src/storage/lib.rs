@@ -1,7 +1,7 @@
 //! The `Ledger` port on SQLite: durable, encrypted at rest, one writer, many readers.
 //!
 //! [`open`] takes the data directory for one running program; [`open_read_only`] reads beside it. What the
-//! verbs promise stands with the port in `oyez_domain::ledger`; [`conformance`] proves it for any engine.
+//! verbs promise stands with the port in `oyez_domain::ledger`; the module `conformance` proves it for any engine.
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;

@@ -113,10 +113,13 @@ impl Desk {
             .await?)
     }
 
-    /// Stops messages to the address of a stop token. Repeating it is harmless.
+    /// Stops messages to the address of a stop token, those on their way out included. Repeating it is harmless.
     pub async fn opt_out(&self, token: &str) -> DeskResult<()> {
         let address = self.stop_token_address(token)?;
-        Ok(self.ledger.opt_out(address, &self.by("resident")).await?)
+        self.ledger.opt_out(address, &self.by("resident")).await?;
+        let gates = self.lives.all().map(|live| &live.gate);
+        gates.for_each(|gate| gate.shut_address(address));
+        Ok(())
     }
 
     fn stop_token_address(&self, token: &str) -> DeskResult<i64> {
