@@ -58,7 +58,7 @@ pub(crate) async fn run(args: &Demo, global: &Global) -> anyhow::Result<Exit> {
     } else {
         await_receipts(&desk, &released, &story, progress).await?
     };
-    let verdict = verdict::judge(&story, &progress, &released, args.recipients)?;
+    let verdict = verdict::judge(&story, &progress, &released, args.recipients, stopped)?;
     if !global.json {
         say("");
     }

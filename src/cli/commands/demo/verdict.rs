@@ -89,18 +89,20 @@ pub(super) fn receipts_complete(story: &Story, progress: &Progress) -> bool {
         })
 }
 
-/// Compares ledger, story and log.
+/// Compares ledger and log, and (unless a person stopped it) both with the story.
 pub(super) fn judge(
     story: &Story,
     progress: &Progress,
     released: &Release,
     residents: u32,
+    stopped: bool,
 ) -> anyhow::Result<Verdict> {
     let log = story.sandbox.records()?;
     let mut disagreements = Vec::new();
     for broadcast in &progress.broadcasts {
         match broadcast.channel.as_str() {
-            FOLDER => disagreements.extend(folder_disagrees(story, broadcast, residents)?),
+            FOLDER => disagreements.extend(folder_disagrees(story, broadcast)?),
+            channel if stopped => disagreements.extend(reached_disagrees(channel, broadcast, &log)),
             channel => {
                 let expected = expected(story, channel, residents);
                 disagreements.extend(expected.disagreements(channel, &log));
@@ -181,21 +183,28 @@ fn counts_disagree(broadcast: &BroadcastProgress, expected: &Expected) -> Vec<St
         .collect()
 }
 
+/// Whoever the log says was reached is accepted in the ledger, and nobody else.
+fn reached_disagrees(
+    channel: &str,
+    broadcast: &BroadcastProgress,
+    log: &[LogRecord],
+) -> Option<String> {
+    let reached = log
+        .iter()
+        .filter(|r| r.effect && r.channel == channel)
+        .count() as u64;
+    let accepted = broadcast.counts.accepted;
+    (reached != accepted).then(|| format!("{channel}: {reached} reached, {accepted} accepted"))
+}
+
 fn folder_disagrees(
     story: &Story,
     broadcast: &BroadcastProgress,
-    residents: u32,
 ) -> anyhow::Result<Option<String>> {
     let Some(folder) = &story.folder else {
         return Ok(None);
     };
-    let files = std::fs::read_dir(folder)?.count();
-    let agrees = files as u64 == broadcast.counts.accepted
-        && broadcast.counts.accepted == u64::from(residents);
-    Ok((!agrees).then(|| {
-        format!(
-            "{FOLDER}: {files} files for {} accepted",
-            broadcast.counts.accepted
-        )
-    }))
+    let files = std::fs::read_dir(folder)?.count() as u64;
+    let accepted = broadcast.counts.accepted;
+    Ok((files != accepted).then(|| format!("{FOLDER}: {files} files for {accepted} accepted")))
 }
