@@ -60,7 +60,7 @@ pub(crate) async fn run(args: &Demo, global: &Global) -> anyhow::Result<Exit> {
     };
     let verdict = verdict::judge(&story, &progress, &released, args.recipients, stopped)?;
     if !global.json {
-        say("");
+        say("\n");
     }
     terminal::data(global.json, &verdict.report, || verdict.text(&progress))?;
     if stays && !stopped {
