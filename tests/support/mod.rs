@@ -178,6 +178,13 @@ impl Town {
         Serve::start(self.command(&self.path("oyez.toml"), &["serve", "--json"]))
     }
 
+    /// The same with its log in a file.
+    pub(crate) fn serve_logging(&self, log: std::fs::File) -> Serve {
+        let mut command = self.command(&self.path("oyez.toml"), &["serve", "--json"]);
+        command.stderr(log);
+        Serve::start(command)
+    }
+
     fn command(&self, configuration: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_oyez"));
         command
