@@ -115,7 +115,7 @@ fn retire(connection: &Connection, name: &str, address_id: i64, sequence: i64) -
         params![name, address_id, sequence, kind_number(AddressKind::Endpoint)],
     )?;
     connection.execute(
-        "UPDATE endpoint SET current = 0 WHERE name = ?1 AND address_id <> ?2",
+        "UPDATE endpoint SET current = 0 WHERE name = ?1 AND current = 1 AND address_id <> ?2",
         params![name, address_id],
     )?;
     Ok(())
