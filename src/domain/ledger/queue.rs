@@ -1,0 +1,166 @@
+//! What workers ask for and report.
+
+use super::Answer;
+use crate::address::Address;
+use crate::channel::ChannelName;
+use crate::id::{BroadcastId, Ordinal, UpdateId};
+use crate::outcome::{OutcomeCode, Reason};
+use crate::parcel::Secret;
+use crate::receipt::ReceiptStatus;
+use crate::time::Wall;
+use serde::{Deserialize, Serialize};
+
+/// Names one armed window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WindowId(pub i64);
+
+/// A run of deliveries whose sending has been announced durably.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// Its name.
+    pub id: WindowId,
+    /// The broadcast.
+    pub broadcast: BroadcastId,
+    /// The update, for rendering.
+    pub update: UpdateId,
+    /// D of the broadcast.
+    pub duplicate_bound: u32,
+    /// When its deliveries stop being useful.
+    pub expires_at: Wall,
+    /// Its deliveries, by ordinal.
+    pub armed: Vec<Armed>,
+}
+
+/// One delivery that may be sent now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Armed {
+    /// Its place in the audience.
+    pub ordinal: Ordinal,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// How many attempts were charged to the recipient before this one.
+    pub charged: u32,
+    /// How many unknown outcomes there were before this one.
+    pub unknowns: u32,
+    /// Row of the address, for the stop token.
+    pub address_id: i64,
+    /// Where it goes.
+    pub address: Address,
+    /// For endpoints, the partner's name; otherwise empty.
+    pub destination: String,
+    /// Signing secret of an endpoint, otherwise empty.
+    pub secret: Secret,
+    /// BCP 47 tag of the recipient's language.
+    pub language: String,
+}
+
+/// What becomes of a delivery after an attempt. Decided by the engine, stored by the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follow {
+    /// Settled as accepted.
+    Accepted,
+    /// Settled as failed.
+    Failed,
+    /// Settled as suppressed.
+    Suppressed,
+    /// May have been sent; waits for a receipt or a person.
+    Unknown,
+    /// Settled as expired.
+    Expired,
+    /// Tried again.
+    Wait {
+        /// Not before this moment.
+        not_before: Wall,
+        /// Attempts charged to the recipient so far.
+        charged: u32,
+        /// Unknown outcomes so far.
+        unknowns: u32,
+    },
+}
+
+/// One outcome on its way into the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// The broadcast.
+    pub broadcast: BroadcastId,
+    /// The delivery.
+    pub ordinal: Ordinal,
+    /// The window it was armed in.
+    pub window: WindowId,
+    /// Which attempt.
+    pub attempt: u32,
+    /// When the outcome was known.
+    pub at: Wall,
+    /// The outcome.
+    pub code: OutcomeCode,
+    /// Why.
+    pub reason: Option<Reason>,
+    /// The provider's words.
+    pub reply: String,
+    /// The provider's identifier of an accepted message.
+    pub provider_id: Option<String>,
+    /// Whether the address must not be used again.
+    pub suppress: bool,
+    /// What follows.
+    pub follow: Follow,
+}
+
+/// What a channel may take next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// A window to send.
+    Window(Window),
+    /// Nothing now; the earliest retry is due at this moment, if there is any.
+    Idle(Option<Wall>),
+    /// Held by a person, for this reason.
+    Held(String),
+}
+
+/// What workers ask for and report.
+pub trait Queue {
+    /// Leases and arms the next window of a channel: first what is due again, then fresh ordinals in order
+    /// (urgent first, then oldest). At most `rows` ordinals. Suppressed recipients are skipped and counted here.
+    /// A recipient with an unsettled delivery of an older update of the same incident waits behind it.
+    fn take<'a>(&'a self, channel: &'a ChannelName, rows: u32, now: Wall) -> Answer<'a, Taken>;
+    /// Gives back what was armed and not sent: the window's ordinals from `from` on.
+    fn disarm(&self, window: WindowId, from: Ordinal, now: Wall) -> Answer<'_, ()>;
+    /// Appends outcomes, counters and exceptions in one transaction. `batch` counts up within this start of
+    /// the program: repeating a batch whose result was lost is harmless.
+    fn record<'a>(&'a self, batch: u64, outcomes: &'a [Recorded]) -> Answer<'a, ()>;
+    /// Appends receipts. A receipt for something never armed changes nothing and is counted as forged.
+    fn receive<'a>(&'a self, receipts: &'a [ReceiptRecord]) -> Answer<'a, Received>;
+    /// The delivery a provider's identifier names, on one channel.
+    fn by_provider_id<'a>(
+        &'a self,
+        channel: &'a ChannelName,
+        provider_id: &'a str,
+    ) -> Answer<'a, Option<(BroadcastId, Ordinal)>>;
+    /// Marks this start of the program as ended on purpose.
+    fn end_cleanly(&self, now: Wall) -> Answer<'_, ()>;
+}
+
+/// One receipt on its way into the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiptRecord {
+    /// The broadcast.
+    pub broadcast: BroadcastId,
+    /// The delivery.
+    pub ordinal: Ordinal,
+    /// When it came.
+    pub at: Wall,
+    /// What it says.
+    pub status: ReceiptStatus,
+    /// Why not, where it was not delivered.
+    pub reason: Option<Reason>,
+}
+
+/// What became of a batch of receipts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Received {
+    /// Changed a state.
+    pub applied: u64,
+    /// Were known already, or outranked.
+    pub repeated: u64,
+    /// Name something that was never armed.
+    pub never_armed: u64,
+}

@@ -1,0 +1,90 @@
+//! Putting an update out, and halting it.
+
+use super::{Answer, BroadcastView, By, Idempotency, Window};
+use crate::address::AddressKind;
+use crate::channel::ChannelName;
+use crate::id::{BroadcastId, UpdateId};
+use crate::time::Wall;
+use crate::update::Update;
+
+/// One channel of a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewBroadcast {
+    /// The channel.
+    pub channel: ChannelName,
+    /// Its adapter's kind.
+    pub kind: String,
+    /// Which addresses it takes.
+    pub carries: AddressKind,
+    /// The duplicate bound D, fixed now.
+    pub duplicate_bound: u32,
+    /// Ordinals armed at a time.
+    pub window_rows: u32,
+    /// Whether an orphan is held for a person (`true`) or sent again with the same reference.
+    pub holds_unknown: bool,
+    /// The last moment at which a delivery is still useful.
+    pub expires_at: Wall,
+}
+
+/// A release: everything that happens in its one transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseOrder {
+    /// The draft.
+    pub update: UpdateId,
+    /// Its channels. An `Account` channel's own address is made when it is missing.
+    pub broadcasts: Vec<NewBroadcast>,
+    /// Audience rows planned in this transaction and in each later page.
+    pub page_rows: u32,
+    /// Ordinals in a chunk.
+    pub chunk_rows: u32,
+    /// Makes a repeat harmless.
+    pub key: Option<Idempotency>,
+    /// Who and when.
+    pub by: By,
+}
+
+/// What a release did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Released {
+    /// The update, with `released_at`.
+    pub update: Update,
+    /// Each broadcast, with its first window armed where nothing older was waiting on the channel.
+    pub broadcasts: Vec<(BroadcastId, ChannelName, Option<Window>)>,
+    /// An earlier call with the same key had done it; then no windows are handed out.
+    pub replayed: bool,
+}
+
+/// Putting an update out and halting it.
+pub trait Releases {
+    /// One transaction: update, broadcasts, idempotency record, audit entry, first page of each audience,
+    /// and the first window of each channel that was idle. The audience is frozen as of now: pages planned
+    /// later see the same people. Refuses (`Refused`, field `audience`) when nobody at all would get it.
+    fn release<'a>(&'a self, order: &'a ReleaseOrder) -> Answer<'a, Released>;
+    /// Plans the next page of one broadcast that has not been planned to its end; `None` when all are.
+    fn plan_page(&self, now: Wall) -> Answer<'_, Option<BroadcastId>>;
+    /// Halts what is unsent, on one channel or on all. What is in flight ends and is recorded.
+    fn stop<'a>(
+        &'a self,
+        update: UpdateId,
+        channel: Option<&'a ChannelName>,
+        reason: &'a str,
+        by: &'a By,
+    ) -> Answer<'a, Vec<BroadcastView>>;
+    /// Holds or resumes broadcasts of an update, on one channel or on all.
+    fn hold_update<'a>(
+        &'a self,
+        update: UpdateId,
+        channel: Option<&'a ChannelName>,
+        held: bool,
+        by: &'a By,
+    ) -> Answer<'a, Vec<BroadcastView>>;
+    /// Holds or resumes one channel, or (without a name) the whole system.
+    fn hold_channel<'a>(
+        &'a self,
+        channel: Option<&'a ChannelName>,
+        hold: Option<&'a str>,
+        by: &'a By,
+    ) -> Answer<'a, ()>;
+    /// What is held: channels by name with the reason, and the whole system under `None`.
+    fn holds(&self) -> Answer<'_, Vec<(Option<ChannelName>, String)>>;
+}

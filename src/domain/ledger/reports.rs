@@ -1,0 +1,144 @@
+//! Reads for people and for the judge.
+
+use super::Answer;
+use crate::address::Address;
+use crate::broadcast::{BroadcastState, Counts};
+use crate::channel::ChannelName;
+use crate::delivery::DeliveryState;
+use crate::id::{BroadcastId, Ordinal, UpdateId};
+use crate::outcome::{OutcomeCode, Reason};
+use crate::receipt::ReceiptStatus;
+use crate::reference::UpdateReference;
+use crate::time::Wall;
+use serde::{Deserialize, Serialize};
+
+/// One broadcast as people see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BroadcastView {
+    /// Its number.
+    pub id: BroadcastId,
+    /// The update.
+    pub update: UpdateId,
+    /// The update's reference.
+    pub reference: UpdateReference,
+    /// The channel.
+    pub channel: ChannelName,
+    /// The adapter's kind.
+    pub kind: String,
+    /// Where it stands.
+    pub state: BroadcastState,
+    /// How many recipients stand where.
+    pub counts: Counts,
+    /// Of the pending: announced, without an outcome.
+    pub in_flight: u64,
+    /// Of the pending: waiting for another attempt.
+    pub waiting: u64,
+    /// Whether the audience is written out to its end.
+    pub planned: bool,
+    /// Whether it goes before everything else.
+    pub urgent: bool,
+    /// D.
+    pub duplicate_bound: u32,
+    /// When it was released.
+    pub released_at: Wall,
+    /// First and last outcome.
+    pub first_outcome_at: Option<Wall>,
+    /// See `first_outcome_at`.
+    pub last_outcome_at: Option<Wall>,
+    /// The earliest moment at which something waiting is due.
+    pub next_due_at: Option<Wall>,
+    /// Failed, unknown and waiting by reason.
+    pub reasons: Vec<(Reason, u64)>,
+}
+
+/// One attempt as people see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptView {
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// When its outcome was known.
+    pub at: Wall,
+    /// The outcome.
+    pub outcome: OutcomeCode,
+    /// Why.
+    pub reason: Option<Reason>,
+    /// The provider's words.
+    pub reply: String,
+    /// The provider's identifier.
+    pub provider_id: Option<String>,
+}
+
+/// One delivery as people see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryView {
+    /// The broadcast.
+    pub broadcast: BroadcastId,
+    /// The channel.
+    pub channel: ChannelName,
+    /// Its place in the audience.
+    pub ordinal: Ordinal,
+    /// The address; mask it before showing it.
+    pub address: Address,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// When it is tried again.
+    pub not_before: Option<Wall>,
+    /// Its attempts.
+    pub attempts: Vec<AttemptView>,
+    /// Its receipts: when, what, why.
+    pub receipts: Vec<(Wall, ReceiptStatus, Option<Reason>)>,
+}
+
+/// Which deliveries are asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeliveryFilter {
+    /// Only this address.
+    pub address: Option<Address>,
+    /// Only this channel.
+    pub channel: Option<ChannelName>,
+    /// Only this state.
+    pub state: Option<DeliveryState>,
+    /// Only after this place (broadcast, ordinal), for paging.
+    pub after: Option<(BroadcastId, Ordinal)>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// What a judge needs to know of one broadcast.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BroadcastEvidence {
+    /// As people see it.
+    pub view: BroadcastView,
+    /// The audience: ordinal and address.
+    pub audience: Vec<(Ordinal, Address)>,
+    /// Announcements: first and last ordinal (inclusive), attempt, when.
+    pub armed: Vec<(Ordinal, Ordinal, u32, Wall)>,
+    /// Outcomes: ordinal, attempt, outcome, whether another attempt follows.
+    pub outcomes: Vec<(Ordinal, u32, OutcomeCode, bool)>,
+    /// Withdrawn announcements: first and last ordinal (inclusive), attempt.
+    pub disarmed: Vec<(Ordinal, Ordinal, u32)>,
+    /// Ranges settled without an attempt: first and last ordinal (inclusive), how.
+    pub spans: Vec<(Ordinal, Ordinal, OutcomeCode)>,
+    /// Receipts.
+    pub receipts: Vec<(Ordinal, ReceiptStatus)>,
+}
+
+/// Reads for people and for the judge.
+pub trait Reports {
+    /// Broadcasts of one update, or of all that are not done, oldest first.
+    fn broadcasts(&self, update: Option<UpdateId>) -> Answer<'_, Vec<BroadcastView>>;
+    /// Deliveries of one update.
+    fn deliveries<'a>(
+        &'a self,
+        update: UpdateId,
+        filter: &'a DeliveryFilter,
+    ) -> Answer<'a, Vec<DeliveryView>>;
+    /// Every broadcast with all its evidence, for `oyez verify`.
+    fn evidence(&self, broadcast: BroadcastId) -> Answer<'_, BroadcastEvidence>;
+    /// Numbers of all broadcasts.
+    fn broadcast_ids(&self) -> Answer<'_, Vec<BroadcastId>>;
+    /// How many starts of the program did not end on purpose, this one left out.
+    fn unclean_ends(&self) -> Answer<'_, u64>;
+    /// Bytes of the database after a checkpoint.
+    fn size_bytes(&self) -> Answer<'_, u64>;
+}

@@ -1,0 +1,47 @@
+//! People and partners.
+
+use super::{Answer, By};
+use crate::address::{Address, AddressKind};
+use crate::parcel::Secret;
+use crate::subscriber::{Imported, NewSubscriber, SuppressionCause};
+
+/// A partner's webhook as handed to the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEndpoint {
+    /// The partner's short name, unique.
+    pub name: String,
+    /// Where its webhook is.
+    pub url: Address,
+    /// What messages to it are signed with, `whsec_…`.
+    pub secret: Secret,
+}
+
+/// People and partners.
+pub trait Subscribers {
+    /// Adds people in one transaction: all or none. Addresses known already gain a subscription only if they
+    /// have none; suppressed addresses stay suppressed.
+    fn add_subscribers<'a>(
+        &'a self,
+        people: &'a [NewSubscriber],
+        by: &'a By,
+    ) -> Answer<'a, Imported>;
+    /// Puts one slice of an import aside; nothing is visible before `commit_import`.
+    fn stage_import<'a>(&'a self, import: u64, people: &'a [NewSubscriber]) -> Answer<'a, ()>;
+    /// Makes a staged import visible at once, or (`keep` false) throws it away.
+    fn commit_import<'a>(&'a self, import: u64, keep: bool, by: &'a By) -> Answer<'a, Imported>;
+    /// Registers or replaces partners' endpoints in one transaction.
+    fn put_endpoints<'a>(&'a self, endpoints: &'a [NewEndpoint], by: &'a By) -> Answer<'a, ()>;
+    /// Never use this address again. Works for addresses not known yet, too.
+    fn suppress<'a>(
+        &'a self,
+        address: &'a Address,
+        cause: SuppressionCause,
+        by: &'a By,
+    ) -> Answer<'a, ()>;
+    /// Stops messages to the address with this row; `NotFound` when there is none.
+    fn opt_out<'a>(&'a self, address_id: i64, by: &'a By) -> Answer<'a, ()>;
+    /// Whether the address with this row is stopped; `NotFound` when there is none.
+    fn is_stopped(&self, address_id: i64) -> Answer<'_, bool>;
+    /// How many subscriptions there are by address kind, and how many of them are suppressed.
+    fn subscriber_counts(&self) -> Answer<'_, Vec<(AddressKind, u64, u64)>>;
+}
