@@ -14,6 +14,7 @@ use oyez_domain::{BoxFuture, Channel, Refusal};
 use serde::Deserialize;
 use std::path::PathBuf;
 use tokio::fs;
+use tokio::io::AsyncWriteExt;
 
 /// Settings of `[channels.NAME.via.file]`.
 #[derive(Debug, Clone, Deserialize)]
@@ -98,7 +99,16 @@ impl Folder {
             Personal::Time => parcel.now.rfc3339().into(),
         });
         let unfinished = self.folder.join(format!(".{}", parcel.reference));
-        fs::write(&unfinished, text).await?;
+        // A letter names a person: it is nobody else's to read.
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&unfinished)
+            .await?;
+        file.write_all(&text).await?;
+        file.sync_all().await?;
         fs::rename(
             &unfinished,
             self.folder.join(format!("{}.txt", parcel.reference)),

@@ -174,9 +174,10 @@ impl Mastodon {
             let prefix = if own.starts_with(prefix) { "" } else { prefix };
             return format!("{prefix}{own}");
         }
-        let lines = update.what_to_do.iter().chain(&update.what_not_to_do);
-        let advice = lines.map(Line::as_str).collect::<Vec<_>>().join("\n");
-        format!("{}\n\n{advice}\n\n{}", notice.headline(), notice.url())
+        let dos = list("What to do", &update.what_to_do);
+        // Without its heading, "Cancel your Direct Debit" would say the opposite of what was meant.
+        let donts = list("What not to do", &update.what_not_to_do);
+        format!("{}\n{dos}{donts}\n{}", notice.headline(), notice.url())
     }
 
     async fn post(&self, parcel: &Parcel) -> Verdict {
@@ -244,6 +245,15 @@ fn reset(reply: &Reply, now: Wall) -> Option<Duration> {
 
 fn describe(silence: Silence) -> String {
     silence.verdict(Scope::Channel).reply
+}
+
+/// Lines under a heading, or nothing.
+fn list(heading: &str, lines: &[Line]) -> String {
+    if lines.is_empty() {
+        return String::new();
+    }
+    let lines: String = lines.iter().map(|line| format!("- {line}\n")).collect();
+    format!("\n{heading}:\n{lines}")
 }
 
 impl Channel for Mastodon {

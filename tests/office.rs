@@ -286,6 +286,7 @@ impl Office {
         };
         let reached = records.into_iter().filter(|record| record.effect);
         let mut evidence = Evidence {
+            not_logged: Vec::new(),
             broadcasts: Vec::new(),
             effects: Some(reached.map(effect).collect()),
             unclean_ends: ledger.unclean_ends().await.unwrap(),

@@ -109,12 +109,12 @@ fn plain(progress: &Progress) -> String {
     }
 }
 
-/// `420/1,000  14.0/s of 15.0/s  eta 00:41  failed 2`, or why nothing is sent at the moment.
+/// Accepted of asked: `420/1,000  14.0/s of 15.0/s  eta 00:41  failed 2`, or why nothing is sent at the moment.
 fn words(broadcast: &BroadcastProgress) -> String {
     let counts = &broadcast.counts;
     let mut parts = vec![format!(
         "{}/{}",
-        count(settled(broadcast)),
+        count(counts.accepted),
         count(counts.asked)
     )];
     match (&broadcast.paused, counts.pending) {

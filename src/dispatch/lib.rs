@@ -7,6 +7,7 @@ pub mod event;
 mod feeder;
 pub mod gate;
 pub mod health;
+mod line_ends;
 pub mod meter;
 pub mod pace;
 pub mod people_csv;

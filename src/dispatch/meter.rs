@@ -45,15 +45,17 @@ impl Meter {
     /// Outcomes a second at `now`; nothing before half a second's worth of news, zero when it has gone quiet.
     pub fn per_second(&self, now: Boot) -> Option<f64> {
         let counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let since = counted.first?.0.max(now.0.saturating_sub(KEPT));
-        let span = now.0.saturating_sub(since).as_secs_f64();
+        let since = counted.first?.max(Boot(now.0.saturating_sub(KEPT)));
+        let span = now.since(since).as_secs_f64();
         let count: u64 = counted
             .buckets
             .iter()
-            .filter(|(begin, _)| begin.0 >= since)
+            .filter(|(begin, _)| *begin >= since)
             .map(|(_, n)| n)
             .sum();
-        (span >= 0.5).then(|| count as f64 / span)
+        // From the very first outcome on, there is one gap fewer than there are outcomes.
+        let gaps = count.saturating_sub(u64::from(counted.first == Some(since)));
+        (span >= 0.5).then(|| gaps as f64 / span)
     }
 
     /// Outcomes a second from the first to the last; nothing with fewer than two.

@@ -1,5 +1,6 @@
 //! Reads people from CSV as a stream: every fault with its row and column, nothing half done.
 
+use crate::line_ends::LineEnds;
 use oyez_domain::Refusal;
 use oyez_domain::address::{Address, AddressKind};
 use oyez_domain::id::SubscriberId;
@@ -45,7 +46,7 @@ enum Column {
 
 /// People in a file, slice by slice.
 pub struct People<R: Read> {
-    reader: csv::Reader<R>,
+    reader: csv::Reader<LineEnds<R>>,
     header: Vec<(Column, String)>,
     /// What is wrong so far. Nothing may be imported unless this stays empty.
     pub faults: Vec<CsvFault>,
@@ -61,7 +62,7 @@ impl<R: Read> People<R> {
         let mut reader = csv::ReaderBuilder::new()
             .flexible(true)
             .has_headers(false)
-            .from_reader(file);
+            .from_reader(LineEnds::new(file));
         let mut first = csv::ByteRecord::new();
         match reader.read_byte_record(&mut first) {
             Ok(true) => {}
@@ -100,7 +101,13 @@ impl<R: Read> People<R> {
                     self.broken_quote(&record);
                 }
                 Ok(true) => {
-                    self.row = record.position().map_or(self.row + 1, csv::Position::line);
+                    // Counted from its end: blank lines before it are part of the reading.
+                    let inside = record
+                        .as_slice()
+                        .iter()
+                        .filter(|byte| **byte == b'\n')
+                        .count() as u64;
+                    self.row = self.reader.position().line().saturating_sub(1 + inside);
                     people.extend(self.person(&record, &mut new_id));
                 }
                 Err(error) => {
@@ -340,6 +347,16 @@ mod tests {
                 .iter()
                 .all(|f| !f.why.contains("bad address") && !f.why.contains("Bcc"))
         );
+    }
+
+    #[test]
+    fn rows_are_counted_as_a_spreadsheet_counts_them_whatever_ends_a_line() {
+        for end in ["\n", "\r\n", "\r"] {
+            let csv = ["email", "a@x.uk", "", "", "bad", "b@x.uk", "worse"].join(end);
+            let (people, faults, _) = read(csv.as_bytes()).unwrap();
+            let rows: Vec<_> = faults.iter().map(|fault| fault.row).collect();
+            assert_eq!((people.len(), rows), (2, vec![5, 7]), "{end:?}");
+        }
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub struct Evidence {
     pub broadcasts: Vec<BroadcastEvidence>,
     /// What reached somebody; absent without a log.
     pub effects: Option<Vec<Effect>>,
+    /// Broadcasts on channels that the log does not cover, e.g. letters into a folder.
+    pub not_logged: Vec<BroadcastId>,
     /// Starts of the program that did not end on purpose.
     pub unclean_ends: u64,
 }
@@ -142,7 +144,9 @@ pub fn judge(evidence: &Evidence) -> Verdict {
         verdict.duplicates += case.duplicates();
         verdict.duplicate_bound += evidence.unclean_ends * case.bound();
     }
-    let lost = predicates::lost(&cases, effects.is_some());
+    let lost = predicates::lost(&cases, |id| {
+        effects.is_some() && !evidence.not_logged.contains(&id)
+    });
     verdict.lost = lost.len() as u64;
     verdict.invariants = ledger_invariants(&cases, lost);
     verdict.invariants.extend(log_invariants(&cases, evidence));

@@ -57,7 +57,7 @@ pub(crate) enum Update {
 
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "Examples:\n  oyez update new --file update.json\n  oyez update new --incident inc_01k… --headline 'Do not cancel your Direct Debit' \\\n      --do 'Do not cancel your Direct Debit.' --next 2025-11-27T16:00:00Z"
+    after_help = "Examples:\n  oyez update new --file update.json\n  oyez update new --incident inc_01k… --headline 'Do not cancel your Direct Debit' \\\n      --do 'Do not cancel your Direct Debit.' --next none"
 )]
 pub(crate) struct UpdateNew {
     /// The whole update as JSON.

@@ -27,10 +27,16 @@ pub(crate) async fn run(args: &Verify, global: &Global) -> anyhow::Result<Exit> 
             .as_deref()
             .map(|log| effects(log, &key))
             .transpose()?,
+        not_logged: Vec::new(),
         unclean_ends: ledger.unclean_ends().await?,
     };
     for id in ledger.broadcast_ids().await? {
-        evidence.broadcasts.push(ledger.evidence(id).await?);
+        let broadcast = ledger.evidence(id).await?;
+        // Files never pass through the sandbox, so its log cannot know them.
+        if broadcast.view.kind == "file" {
+            evidence.not_logged.push(id);
+        }
+        evidence.broadcasts.push(broadcast);
     }
     let verdict = judge(&evidence);
     terminal::data(global.json, &verdict, || text(&verdict))?;

@@ -83,6 +83,7 @@ impl Desk {
         held: bool,
         actor: &str,
     ) -> DeskResult<Progress> {
+        self.must_be_underway(update, channel).await?;
         if held {
             self.shut(update, channel, true).await?;
         }
@@ -94,6 +95,33 @@ impl Desk {
             self.lives.ring_all();
         }
         self.progress(update).await
+    }
+
+    /// Refuses to hold or resume what cannot go on.
+    async fn must_be_underway(
+        &self,
+        update: UpdateId,
+        channel: Option<&ChannelName>,
+    ) -> DeskResult<()> {
+        let views = self.ledger.broadcasts(Some(update)).await?;
+        let mine = views
+            .iter()
+            .filter(|view| channel.is_none_or(|name| *name == view.channel));
+        let states: Vec<_> = mine.map(|view| view.state).collect();
+        let underway = |state: &BroadcastState| match state {
+            BroadcastState::Sending | BroadcastState::Held => true,
+            BroadcastState::Stopped | BroadcastState::Done => false,
+        };
+        let why = if states.iter().any(underway) {
+            return Ok(());
+        } else if states.is_empty() {
+            "this update is not released there, so there is nothing to hold or resume"
+        } else if states.contains(&BroadcastState::Stopped) {
+            "this update was stopped, so what was not sent stays unsent; write a correction or a new update"
+        } else {
+            "this update has been sent to its end, so there is nothing left to hold or resume"
+        };
+        Err(LedgerError::State(why.to_owned()).into())
     }
 
     /// Shuts the gates first, so that nothing leaves while the ledger is still being told.

@@ -16,10 +16,11 @@ const CLOCK_TOLERANCE: Duration = Duration::from_millis(50);
 const COPIES: u64 = 3;
 
 /// Whom the ledger calls reached although the log knows nothing, and who has no end in a broadcast that is done.
-pub(super) fn lost(cases: &[Case<'_>], log: bool) -> Vec<String> {
+pub(super) fn lost(cases: &[Case<'_>], logged: impl Fn(BroadcastId) -> bool) -> Vec<String> {
     let mut lost = Vec::new();
     for case in cases {
         let done = case.evidence.view.state == BroadcastState::Done;
+        let log = logged(case.evidence.view.id);
         for (ordinal, state) in case.states() {
             let taken = state.is_taken();
             let open = !state.is_settled() && state != DeliveryState::Unknown;

@@ -51,6 +51,7 @@ fn evidence() -> Evidence {
     Evidence {
         broadcasts: vec![broadcast],
         effects: Some(effects),
+        not_logged: vec![],
         unclean_ends: 0,
     }
 }
