@@ -119,7 +119,13 @@ pub(crate) struct Demo {
 
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "Example:\n  oyez sandbox --smtp 127.0.0.1:2525 --http 127.0.0.1:8090 --log sandbox.jsonl"
+    after_help = "Example:\n  oyez sandbox --smtp 127.0.0.1:2525 --http 127.0.0.1:8090 --log sandbox.jsonl\n
+Where channels find it, CHANNEL being the channel's name in your configuration:
+  mail      the SMTP address, tls = \"none\", hello = \"CHANNEL\"
+  texts     http://127.0.0.1:8090/CHANNEL/sms/messages
+  Mastodon  http://127.0.0.1:8090/CHANNEL/mastodon
+  partners  http://127.0.0.1:8090/CHANNEL/hook/PARTNER
+Also needed: network.allow_networks = [\"127.0.0.0/8\"]. docker/oyez.toml is a whole example."
 )]
 pub(crate) struct SandboxArgs {
     /// Where the SMTP server listens.

@@ -99,7 +99,7 @@ async fn stop(args: &UpdateStop, global: &Global) -> anyhow::Result<Exit> {
         terminal::data(global.json, &answer, || {
             let many = terminal::count(progress.counts.stopped);
             format!(
-                "Stopped. {many} will get nothing; what was on its way ends and is recorded.\n{}",
+                "Stopped. {many} get nothing; what was on its way ends and is recorded.\n{}",
                 terminal::outcomes(&progress)
             )
         })?;
