@@ -16,7 +16,9 @@ const PUBLIC_PORTS: [u16; 2] = [443, 8443];
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Forbidden {
     /// The address is not on the public internet, and no allowed network has it.
-    #[error("the address belongs to a network that may not be called")]
+    #[error(
+        "the address belongs to a network that may not be called; network.allow_networks names the exceptions"
+    )]
     Network,
     /// Neither https nor inside an allowed network.
     #[error("only https on port 443 or 8443 may be called outside the allowed networks")]

@@ -5,7 +5,7 @@ use crate::args::Global;
 use crate::door;
 use crate::exit::{Exit, Failure};
 use crate::settings::{Settings, Sources};
-use crate::terminal;
+use crate::terminal::{self, say};
 use oyez_dispatch::Engine;
 use oyez_http::Listeners;
 use serde::Serialize;
@@ -64,6 +64,9 @@ async fn close(
     end: &CancellationToken,
     failed: bool,
 ) -> anyhow::Result<Exit> {
+    if !failed {
+        say("Ending: nothing new is sent; what is on its way is finished and recorded.");
+    }
     end.cancel();
     tasks.close();
     tasks.wait().await;
