@@ -101,13 +101,7 @@ impl<R: Read> People<R> {
                     self.broken_quote(&record);
                 }
                 Ok(true) => {
-                    // Counted from its end: blank lines before it are part of the reading.
-                    let inside = record
-                        .as_slice()
-                        .iter()
-                        .filter(|byte| **byte == b'\n')
-                        .count() as u64;
-                    self.row = self.reader.position().line().saturating_sub(1 + inside);
+                    self.row = self.row_of(&record);
                     people.extend(self.person(&record, &mut new_id));
                 }
                 Err(error) => {
@@ -117,6 +111,16 @@ impl<R: Read> People<R> {
             }
         }
         people
+    }
+
+    /// The row a record began on, counted from its end: blank lines before it are part of the reading.
+    fn row_of(&self, record: &csv::ByteRecord) -> u64 {
+        let text = record.as_slice();
+        let inside = text.iter().filter(|byte| **byte == b'\n').count() as u64;
+        // A quote that is open at the end of the file took the last line end into its cell.
+        let unfinished = text.ends_with(b"\n");
+        let ended = self.reader.position().line();
+        ended.saturating_sub(inside + u64::from(!unfinished))
     }
 
     /// A quote that is never closed swallows the rest of the file into one cell.
@@ -376,7 +380,7 @@ mod tests {
             "{faults:?}"
         );
         let (_, faults, _) = read(b"email\na@x.uk\n\"b@x.uk\n").unwrap();
-        assert!(!faults.is_empty(), "a short one too");
+        assert_eq!(faults[0].row, 3, "a short one too");
     }
 
     #[test]

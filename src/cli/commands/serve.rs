@@ -5,7 +5,7 @@ use crate::args::Global;
 use crate::door;
 use crate::exit::{Exit, Failure};
 use crate::settings::{Settings, Sources};
-use crate::terminal::{self, say};
+use crate::terminal;
 use oyez_dispatch::Engine;
 use oyez_http::Listeners;
 use serde::Serialize;
@@ -65,7 +65,7 @@ async fn close(
     failed: bool,
 ) -> anyhow::Result<Exit> {
     if !failed {
-        say("Ending: nothing new is sent; what is on its way is finished and recorded.");
+        tracing::info!("ending: nothing new is sent; what is on its way is finished and recorded");
     }
     end.cancel();
     tasks.close();
