@@ -109,7 +109,7 @@ fn plain(progress: &Progress) -> String {
     }
 }
 
-/// Accepted of asked: `420/1,000  14.0/s of 15.0/s  eta 00:41  failed 2`, or why nothing is sent at the moment.
+/// Accepted of asked: `400/1,000  14.0/s of 15.0/s  eta 00:41  failed 2`, or why nothing is sent at the moment.
 fn words(broadcast: &BroadcastProgress) -> String {
     let counts = &broadcast.counts;
     let mut parts = vec![format!(
@@ -181,7 +181,7 @@ mod tests {
     fn a_bar_says_speed_limit_time_left_and_failures() {
         assert_eq!(
             words(&progress(&serde_json::json!({}))),
-            "420/1,000  14.0/s of 15.0/s  eta 00:42  failed 20"
+            "400/1,000  14.0/s of 15.0/s  eta 00:42  failed 20"
         );
     }
 
@@ -191,7 +191,7 @@ mod tests {
         let words = words(&progress(&serde_json::json!({"paused": paused})));
         assert_eq!(
             words,
-            "420/1,000  Provider limit reached; goes on by itself in 2 s  failed 20"
+            "400/1,000  Provider limit reached; goes on by itself in 2 s  failed 20"
         );
     }
 
@@ -200,7 +200,7 @@ mod tests {
         let done = serde_json::json!({"accepted": 980, "pending": 0, "state": "done"});
         assert_eq!(
             words(&progress(&done)),
-            "1,000/1,000  done in 00:30  failed 20"
+            "980/1,000  done in 00:30  failed 20"
         );
     }
 }
