@@ -83,21 +83,12 @@ fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>
 impl ChannelConfig {
     /// The engine's part, with the defaults of the kind's family.
     pub(crate) fn engine(&self) -> ChannelSettings {
-        let text = "{}";
-        let defaults: Option<ChannelSettings> = serde_json::from_str(text).ok();
-        let retry = self.retry.or(defaults.map(|d| d.retry));
+        let usual = ChannelSettings::default();
         ChannelSettings {
             pace: self.pace,
-            retry: retry.unwrap_or(RetryPolicy {
-                max_attempts: 6,
-                base_milliseconds: 30_000,
-                cap_milliseconds: 1_800_000,
-            }),
+            retry: self.retry.unwrap_or(usual.retry),
             on_unknown: self.on_unknown,
-            languages: self
-                .languages
-                .clone()
-                .unwrap_or_else(|| vec!["en".to_owned()]),
+            languages: self.languages.clone().unwrap_or(usual.languages),
             price_pence: self.price_pence,
         }
     }

@@ -96,6 +96,18 @@ pub struct ChannelSettings {
     pub price_pence: Option<f64>,
 }
 
+impl Default for ChannelSettings {
+    fn default() -> Self {
+        Self {
+            pace: PaceSettings::default(),
+            retry: default_retry(),
+            on_unknown: None,
+            languages: default_languages(),
+            price_pence: None,
+        }
+    }
+}
+
 fn default_languages() -> Vec<String> {
     vec!["en".to_owned()]
 }
