@@ -57,8 +57,11 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     unit: LengthUnit::Byte,
     limit: None,
     receipts: false,
+    receipts_by_provider_id: false,
     // The same parcel has the same name, so writing it again changes nothing.
     idempotency: IdempotencyClass::NativeKey,
+    key_seconds: None,
+    look_up: false,
     on_unknown: OnUnknown::Retry,
     needs: &["folder"],
 };

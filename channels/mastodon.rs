@@ -110,7 +110,10 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     unit: LengthUnit::Grapheme,
     limit: Some(500),
     receipts: false,
+    receipts_by_provider_id: false,
     idempotency: IdempotencyClass::NativeKey,
+    key_seconds: Some(3_600),
+    look_up: false,
     on_unknown: OnUnknown::Hold,
     needs: &["server", "token"],
 };

@@ -215,7 +215,10 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     unit: LengthUnit::Part,
     limit: Some(6),
     receipts: true,
+    receipts_by_provider_id: false,
     idempotency: IdempotencyClass::Receipt,
+    key_seconds: None,
+    look_up: false,
     on_unknown: OnUnknown::Hold,
     needs: &["url", "body"],
 };

@@ -228,7 +228,10 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     unit: LengthUnit::Byte,
     limit: None,
     receipts: false,
+    receipts_by_provider_id: false,
     idempotency: IdempotencyClass::Nothing,
+    key_seconds: None,
+    look_up: false,
     on_unknown: OnUnknown::Retry,
     needs: &["host", "from"],
 };

@@ -53,8 +53,11 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     unit: LengthUnit::Byte,
     limit: Some(64 * 1024),
     receipts: false,
+    receipts_by_provider_id: false,
     // The receiver takes `webhook-id` as idempotency key; the same id goes with every attempt.
     idempotency: IdempotencyClass::NativeKey,
+    key_seconds: None,
+    look_up: false,
     on_unknown: OnUnknown::Retry,
     needs: &[],
 };

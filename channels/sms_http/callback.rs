@@ -223,8 +223,11 @@ impl Settings {
         let reason =
             at(&self.reason_pointer).and_then(|code| self.reasons.get(code.as_ref()).copied());
         let undelivered = match status {
-            ReceiptStatus::Undelivered | ReceiptStatus::UndeliveredForNow => true,
-            ReceiptStatus::Underway | ReceiptStatus::Delivered => false,
+            ReceiptStatus::Undelivered
+            | ReceiptStatus::UndeliveredForNow
+            | ReceiptStatus::Bounced
+            | ReceiptStatus::BouncedForNow => true,
+            ReceiptStatus::Underway | ReceiptStatus::Delivered | ReceiptStatus::Complained => false,
         };
         Some(Some(Receipt {
             key,

@@ -1,7 +1,8 @@
 //! Arms windows ahead of a worker, so that one slow reply stalls nothing.
 
 use crate::supervisor::Live;
-use oyez_domain::ledger::{Ledger, Taken, Window};
+use oyez_domain::ledger::{Ask, Ledger, Taken, Window};
+use oyez_domain::time::Wall;
 use oyez_domain::{Clock, LedgerError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +39,7 @@ pub(crate) async fn run(
         };
         let wait = match live.health.pause(clock.wall()) {
             Some(pause) => Some(pause.until.since(clock.wall())),
-            None => match ledger.take(&live.channel.name, rows, clock.wall()).await {
+            None => match ledger.take(&ask(&live, rows, clock.wall())).await {
                 Ok(Taken::Window(window)) => {
                     if feed.send(Fed { window, turn }).await.is_err() {
                         return;
@@ -64,5 +65,15 @@ pub(crate) async fn run(
             () = clock.sleep_until(until) => {}
             () = end.cancelled() => {}
         }
+    }
+}
+
+fn ask(live: &Live, rows: u32, now: Wall) -> Ask<'_> {
+    Ask {
+        channel: &live.channel.name,
+        rows,
+        now,
+        may_expire: true,
+        shut_destinations: &[],
     }
 }

@@ -112,6 +112,8 @@ mod tests {
             attempt,
             charged,
             unknowns,
+            unsure: unknowns > 0,
+            first_armed_at: Wall(0),
             address_id: 1,
             address: Address::account("a"),
             destination: String::new(),

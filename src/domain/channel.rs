@@ -168,8 +168,15 @@ pub struct Capabilities {
     pub limit: Option<u32>,
     /// Whether the provider reports delivery later.
     pub receipts: bool,
+    /// Whether those reports name messages by the provider's identifier only.
+    pub receipts_by_provider_id: bool,
     /// How a second copy is avoided.
     pub idempotency: IdempotencyClass,
+    /// How long the provider recognises our key, in seconds, where `idempotency` is a native key; nothing means
+    /// for good.
+    pub key_seconds: Option<u32>,
+    /// Whether `look_up` can ask the provider for a message by our reference.
+    pub look_up: bool,
     /// What happens to a delivery that may have been sent, unless configured otherwise.
     pub on_unknown: OnUnknown,
     /// Settings without which it cannot work.

@@ -118,20 +118,25 @@ pub fn fold(records: &[Record]) -> DeliveryState {
                 None
             }
         })
-        .max();
+        .max_by_key(|status| status.rank());
     match receipt {
         Some(ReceiptStatus::Delivered) => return DeliveryState::Delivered,
-        Some(ReceiptStatus::Undelivered | ReceiptStatus::UndeliveredForNow) => {
-            return DeliveryState::Undelivered;
+        Some(
+            ReceiptStatus::Undelivered
+            | ReceiptStatus::UndeliveredForNow
+            | ReceiptStatus::Bounced
+            | ReceiptStatus::BouncedForNow,
+        ) => return DeliveryState::Undelivered,
+        Some(ReceiptStatus::Underway | ReceiptStatus::Complained) => {
+            return DeliveryState::Accepted;
         }
-        Some(ReceiptStatus::Underway) => return DeliveryState::Accepted,
         None => {}
     }
     if records.iter().any(|r| {
         matches!(
             r,
             Record::Outcome {
-                code: OutcomeCode::Accepted,
+                code: OutcomeCode::Accepted | OutcomeCode::Confirmed,
                 ..
             }
         )
@@ -160,14 +165,18 @@ pub fn fold(records: &[Record]) -> DeliveryState {
 /// The state a last outcome leaves a delivery in.
 pub fn settled_by(code: OutcomeCode) -> DeliveryState {
     match code {
-        OutcomeCode::Accepted => DeliveryState::Accepted,
+        OutcomeCode::Accepted | OutcomeCode::Confirmed => DeliveryState::Accepted,
         OutcomeCode::Throttled
         | OutcomeCode::Deferred
         | OutcomeCode::Rejected
         | OutcomeCode::BadMessage
         | OutcomeCode::ChannelDown
         | OutcomeCode::ChannelRefused => DeliveryState::Rejected,
-        OutcomeCode::Unknown | OutcomeCode::Orphaned => DeliveryState::Unknown,
+        // A delivery that a person let go again always has `again` set, and is folded before it comes here.
+        OutcomeCode::Unknown
+        | OutcomeCode::Orphaned
+        | OutcomeCode::Reopened
+        | OutcomeCode::GivenUp => DeliveryState::Unknown,
         OutcomeCode::Suppressed => DeliveryState::Suppressed,
         OutcomeCode::Stopped => DeliveryState::Stopped,
         OutcomeCode::Expired => DeliveryState::Expired,

@@ -31,11 +31,15 @@ pub enum LedgerError {
     /// Another writer holds the store; trying again later can help.
     #[error("the ledger is busy: {0}")]
     Busy(String),
-    /// The store refuses writes or is gone (disk full, closed, fsync failed).
+    /// The store refuses writes or is gone (closed, an I/O error, a failed fsync). Only a new start helps.
     #[error("the ledger cannot be written: {0}")]
     Down(String),
-    /// A fenced action came too late: the chunk belongs to somebody else by now.
-    #[error("the lease is no longer held")]
+    /// There is no room for more; reading still works, and so does writing once there is room again.
+    #[error("there is no room left to write: {0}")]
+    Full(String),
+    /// A newer start of the program has taken over: this one may arm nothing more. Its outcomes are facts and
+    /// were kept.
+    #[error("another start of oyez has taken over this data directory; this one ends")]
     Fenced,
     /// The thing asked for does not exist.
     #[error("{0} does not exist")]

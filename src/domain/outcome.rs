@@ -102,6 +102,12 @@ reasons! {
     Undeliverable = 31, "undeliverable", "Network could not deliver it";
     /// Held by a person.
     Held = 32, "held", "Held by a person";
+    /// A look-up found no trace of it; the provider may not have settled yet.
+    NotFoundYet = 33, "not_found_yet", "Provider has no trace of it yet";
+    /// A person decided.
+    Decided = 34, "decided", "Decided by a person";
+    /// Sending was paused because more left than can be right.
+    Runaway = 35, "runaway", "More left than can be right";
 }
 
 /// Whom a throttle or an outage concerns.
@@ -219,11 +225,17 @@ pub enum OutcomeCode {
     Superseded = 12,
     /// Armed when the program ended, and no outcome.
     Orphaned = 13,
+    /// A person decided: what may have been sent was sent.
+    Confirmed = 14,
+    /// A person decided: it is to be sent (again).
+    Reopened = 15,
+    /// A person decided: nobody will find out whether it was sent.
+    GivenUp = 16,
 }
 
 impl OutcomeCode {
     /// Every code.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Accepted,
         Self::Throttled,
         Self::Deferred,
@@ -237,6 +249,9 @@ impl OutcomeCode {
         Self::Expired,
         Self::Superseded,
         Self::Orphaned,
+        Self::Confirmed,
+        Self::Reopened,
+        Self::GivenUp,
     ];
 
     /// The number the ledger keeps.
@@ -265,6 +280,9 @@ impl OutcomeCode {
             Self::Expired => "expired",
             Self::Superseded => "superseded",
             Self::Orphaned => "orphaned",
+            Self::Confirmed => "confirmed",
+            Self::Reopened => "reopened",
+            Self::GivenUp => "given_up",
         }
     }
 }

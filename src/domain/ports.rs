@@ -38,6 +38,17 @@ pub trait Random: Send + Sync {
     }
 }
 
+/// What a provider says when asked for a message by our reference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LookUp {
+    /// It has the message, under this identifier if it gives one.
+    Found(Option<String>),
+    /// It has none. Until the provider has settled this may change.
+    NotThere,
+    /// It did not answer, or cannot say.
+    CannotTell,
+}
+
 /// One way out. An adapter renders, sends and reads receipts; it never touches the ledger.
 pub trait Channel: Send + Sync {
     /// What it can do.
@@ -48,6 +59,12 @@ pub trait Channel: Send + Sync {
 
     /// Sends one parcel and says what happened. It ends within the channel's own deadline.
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Verdict>;
+
+    /// Asks the provider, without sending, whether it has this parcel's message. Only asked where the capabilities
+    /// say so.
+    fn look_up<'a>(&'a self, _parcel: &'a Parcel) -> BoxFuture<'a, LookUp> {
+        Box::pin(std::future::ready(LookUp::CannotTell))
+    }
 
     /// Verifies and reads a provider's callback.
     fn read_receipts(&self, callback: &Callback<'_>) -> Result<Vec<Receipt>, CallbackRefusal>;

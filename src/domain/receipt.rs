@@ -16,24 +16,48 @@ pub enum ReceiptStatus {
     Undelivered = 3,
     /// Delivered.
     Delivered = 4,
+    /// A mail that came back, but later news may differ (inbox full). Says as much as `UndeliveredForNow`.
+    BouncedForNow = 5,
+    /// A mail that came back for good. Outranks `Delivered`, which for mail is the word of the next relay only.
+    Bounced = 6,
+    /// The recipient called it unwanted. Proves that it was taken, changes no state, and suppresses the address.
+    Complained = 7,
 }
 
 impl ReceiptStatus {
-    /// The number the ledger keeps; a higher one outranks a lower one, whatever the order of arrival.
-    pub fn rank(self) -> u8 {
+    /// Every status.
+    pub const ALL: [Self; 7] = [
+        Self::Underway,
+        Self::UndeliveredForNow,
+        Self::Undelivered,
+        Self::Delivered,
+        Self::BouncedForNow,
+        Self::Bounced,
+        Self::Complained,
+    ];
+
+    /// The number the ledger keeps.
+    pub fn number(self) -> u8 {
         self as u8
     }
 
+    /// A higher rank outranks a lower one, whatever the order of arrival.
+    pub fn rank(self) -> u8 {
+        match self {
+            Self::Complained => 0,
+            Self::Underway => 1,
+            Self::UndeliveredForNow | Self::BouncedForNow => 2,
+            Self::Undelivered => 3,
+            Self::Delivered => 4,
+            Self::Bounced => 5,
+        }
+    }
+
     /// The status with this number.
-    pub fn from_rank(rank: u8) -> Option<Self> {
-        [
-            Self::Underway,
-            Self::UndeliveredForNow,
-            Self::Undelivered,
-            Self::Delivered,
-        ]
-        .into_iter()
-        .find(|status| status.rank() == rank)
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|status| status.number() == number)
     }
 }
 

@@ -27,6 +27,8 @@ pub enum SuppressionCause {
     AddressUnknown,
     /// The organisation decided so.
     Manual,
+    /// The person called a message unwanted.
+    Complaint,
 }
 
 impl SuppressionCause {
@@ -36,6 +38,7 @@ impl SuppressionCause {
             Self::OptOut => "opt_out",
             Self::AddressUnknown => "address_unknown",
             Self::Manual => "manual",
+            Self::Complaint => "complaint",
         }
     }
 }

@@ -122,13 +122,16 @@ impl From<DeliveryView> for DeliveryBody {
 
 fn status_code(status: oyez_domain::receipt::ReceiptStatus) -> &'static str {
     use oyez_domain::receipt::ReceiptStatus::{
-        Delivered, Undelivered, UndeliveredForNow, Underway,
+        Bounced, BouncedForNow, Complained, Delivered, Undelivered, UndeliveredForNow, Underway,
     };
     match status {
         Underway => "underway",
         UndeliveredForNow => "undelivered_for_now",
         Undelivered => "undelivered",
         Delivered => "delivered",
+        BouncedForNow => "bounced_for_now",
+        Bounced => "bounced",
+        Complained => "complained",
     }
 }
 

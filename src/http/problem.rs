@@ -303,6 +303,11 @@ impl From<LedgerError> for Problem {
                     5,
                 )
             }
+            LedgerError::Full(_) => Self::later(
+                Kind::StorageFailed,
+                "There is no room left to write. Nothing was changed; sending goes on by itself once there is room.",
+                60,
+            ),
             LedgerError::Fenced => {
                 Self::new(Kind::StateConflict, "Somebody else has taken this over.")
             }

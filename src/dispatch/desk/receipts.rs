@@ -3,7 +3,7 @@
 use super::{Desk, DeskResult};
 use oyez_domain::LedgerError;
 use oyez_domain::channel::ChannelName;
-use oyez_domain::ledger::{ReceiptRecord, Received};
+use oyez_domain::ledger::{ReceiptAbout, ReceiptRecord, Received};
 use oyez_domain::receipt::{Callback, ReceiptKey};
 
 impl Desk {
@@ -21,14 +21,16 @@ impl Desk {
         let mut records = Vec::with_capacity(receipts.len());
         let mut strangers = 0;
         for receipt in receipts {
-            let place = match &receipt.key {
-                ReceiptKey::Reference(text) => self.reference_key.open(text),
-                ReceiptKey::ProviderId(id) => self.ledger.by_provider_id(channel, id).await?,
+            let about = match receipt.key {
+                ReceiptKey::Reference(text) => self
+                    .reference_key
+                    .open(&text)
+                    .map(|(broadcast, ordinal)| ReceiptAbout::Delivery(broadcast, ordinal)),
+                ReceiptKey::ProviderId(id) => Some(ReceiptAbout::ProviderId(channel.clone(), id)),
             };
-            match place {
-                Some((broadcast, ordinal)) => records.push(ReceiptRecord {
-                    broadcast,
-                    ordinal,
+            match about {
+                Some(about) => records.push(ReceiptRecord {
+                    about,
                     at: self.clock.wall(),
                     status: receipt.status,
                     reason: receipt.reason,

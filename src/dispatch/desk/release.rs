@@ -42,6 +42,7 @@ impl Desk {
         let order = ReleaseOrder {
             update,
             broadcasts,
+            supersedes: false,
             page_rows,
             chunk_rows,
             key,
@@ -181,6 +182,7 @@ fn new_broadcast(channel: &ConfiguredChannel, expires_at: Wall) -> NewBroadcast 
         duplicate_bound: pace.duplicate_bound(),
         window_rows: pace.window_rows(channel.holds_unknown()),
         holds_unknown: channel.holds_unknown(),
+        receipts_by_provider_id: capabilities.receipts_by_provider_id,
         expires_at,
     }
 }

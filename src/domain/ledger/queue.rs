@@ -25,6 +25,8 @@ pub struct Window {
     pub update: UpdateId,
     /// D of the broadcast.
     pub duplicate_bound: u32,
+    /// The broadcast's audience, for the guard that counts sends independently of the ledger.
+    pub asked: u64,
     /// When its deliveries stop being useful.
     pub expires_at: Wall,
     /// Its deliveries, by ordinal.
@@ -42,6 +44,10 @@ pub struct Armed {
     pub charged: u32,
     /// How many unknown outcomes there were before this one.
     pub unknowns: u32,
+    /// Whether an earlier attempt may have reached the recipient: an unknown outcome, or an orphan of a crash.
+    pub unsure: bool,
+    /// When the delivery was armed for the first time: a provider forgets our key some time after this.
+    pub first_armed_at: Wall,
     /// Row of the address, for the stop token.
     pub address_id: i64,
     /// Where it goes.
@@ -105,6 +111,21 @@ pub struct Recorded {
     pub follow: Follow,
 }
 
+/// What a worker asks the queue for.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// The channel.
+    pub channel: &'a ChannelName,
+    /// Ordinals at most.
+    pub rows: u32,
+    /// Now.
+    pub now: Wall,
+    /// Whether what is too late may be settled as expired: not after the wall clock jumped.
+    pub may_expire: bool,
+    /// Destinations that may not be called before a moment; what goes there waits until then, uncharged.
+    pub shut_destinations: &'a [(String, Wall)],
+}
+
 /// What a channel may take next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Taken {
@@ -120,32 +141,36 @@ pub enum Taken {
 pub trait Queue {
     /// Leases and arms the next window of a channel: first what is due again, then fresh ordinals in order
     /// (urgent first, then oldest). At most `rows` ordinals. Suppressed recipients are skipped and counted here.
-    /// A recipient with an unsettled delivery of an older update of the same incident waits behind it.
-    fn take<'a>(&'a self, channel: &'a ChannelName, rows: u32, now: Wall) -> Answer<'a, Taken>;
+    /// A recipient with an unsettled delivery of an older update of the same incident waits behind it, unless the
+    /// newer supersedes it. Refused with `Fenced` once a newer start has taken over.
+    fn take<'a>(&'a self, ask: &'a Ask<'a>) -> Answer<'a, Taken>;
     /// Gives back what was armed and not sent: the window's ordinals from `from` on.
     fn disarm(&self, window: WindowId, from: Ordinal, now: Wall) -> Answer<'_, ()>;
     /// Appends outcomes, counters and exceptions in one transaction. `batch` counts up within this start of
-    /// the program: repeating a batch whose result was lost is harmless.
+    /// the program: repeating a batch whose result was lost is harmless. Outcomes are taken from anybody; a start
+    /// that was taken over is told so with `Fenced` after they are durable.
     fn record<'a>(&'a self, batch: u64, outcomes: &'a [Recorded]) -> Answer<'a, ()>;
-    /// Appends receipts. A receipt for something never armed changes nothing and is counted as forged.
+    /// Appends receipts. A receipt for something never armed changes nothing and is counted as forged; one with a
+    /// provider's identifier that is not known (yet) is parked for 72 hours and joined when the acceptance comes.
     fn receive<'a>(&'a self, receipts: &'a [ReceiptRecord]) -> Answer<'a, Received>;
-    /// The delivery a provider's identifier names, on one channel.
-    fn by_provider_id<'a>(
-        &'a self,
-        channel: &'a ChannelName,
-        provider_id: &'a str,
-    ) -> Answer<'a, Option<(BroadcastId, Ordinal)>>;
     /// Marks this start of the program as ended on purpose.
     fn end_cleanly(&self, now: Wall) -> Answer<'_, ()>;
+}
+
+/// Which message a receipt means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReceiptAbout {
+    /// By our own reference.
+    Delivery(BroadcastId, Ordinal),
+    /// By the identifier that a channel's provider gave an accepted message.
+    ProviderId(ChannelName, String),
 }
 
 /// One receipt on its way into the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceiptRecord {
-    /// The broadcast.
-    pub broadcast: BroadcastId,
-    /// The delivery.
-    pub ordinal: Ordinal,
+    /// Which message it means.
+    pub about: ReceiptAbout,
     /// When it came.
     pub at: Wall,
     /// What it says.
@@ -163,4 +188,6 @@ pub struct Received {
     pub repeated: u64,
     /// Name something that was never armed.
     pub never_armed: u64,
+    /// Name an identifier that is not known yet; kept for 72 hours.
+    pub parked: u64,
 }

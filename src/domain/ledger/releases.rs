@@ -3,9 +3,11 @@
 use super::{Answer, BroadcastView, By, Idempotency, Window};
 use crate::address::AddressKind;
 use crate::channel::ChannelName;
-use crate::id::{BroadcastId, UpdateId};
+use crate::id::{BroadcastId, Ordinal, UpdateId};
+use crate::outcome::Reason;
 use crate::time::Wall;
 use crate::update::Update;
+use serde::{Deserialize, Serialize};
 
 /// One channel of a release.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub struct NewBroadcast {
     pub window_rows: u32,
     /// Whether an orphan is held for a person (`true`) or sent again with the same reference.
     pub holds_unknown: bool,
+    /// Whether receipts name messages by the provider's identifier, which then has to be indexed.
+    pub receipts_by_provider_id: bool,
     /// The last moment at which a delivery is still useful.
     pub expires_at: Wall,
 }
@@ -33,6 +37,9 @@ pub struct ReleaseOrder {
     pub update: UpdateId,
     /// Its channels. An `Account` channel's own address is made when it is missing.
     pub broadcasts: Vec<NewBroadcast>,
+    /// Whether it takes the place of what is unsent of older updates of its incident. What is armed of those ends
+    /// first; recipients who are not in its audience still get the older one.
+    pub supersedes: bool,
     /// Audience rows planned in this transaction and in each later page.
     pub page_rows: u32,
     /// Ordinals in a chunk.
@@ -52,6 +59,31 @@ pub struct Released {
     pub broadcasts: Vec<(BroadcastId, ChannelName, Option<Window>)>,
     /// An earlier call with the same key had done it; then no windows are handed out.
     pub replayed: bool,
+}
+
+/// Which deliveries that may have been sent a decision is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UnknownFilter {
+    /// Only of this update.
+    pub update: Option<UpdateId>,
+    /// Only on this channel.
+    pub channel: Option<ChannelName>,
+    /// Only with this reason.
+    pub reason: Option<Reason>,
+    /// Only these; empty means all that the other fields leave.
+    pub deliveries: Vec<(BroadcastId, Ordinal)>,
+}
+
+/// What a person decides about a delivery that may have been sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// It was sent: counts as accepted.
+    WasSent,
+    /// It was not, or a second copy does no harm: send it (again), if it is still useful.
+    SendAgain,
+    /// Nobody will find out: stays unknown and is listed no more.
+    GiveUp,
 }
 
 /// Putting an update out and halting it.
@@ -85,6 +117,22 @@ pub trait Releases {
         hold: Option<&'a str>,
         by: &'a By,
     ) -> Answer<'a, ()>;
+    /// Lets failed deliveries be tried again, on one channel or on all: those whose last reason is among `reasons`,
+    /// as new attempts with nothing charged. Returns how many.
+    fn retry_failed<'a>(
+        &'a self,
+        update: UpdateId,
+        channel: Option<&'a ChannelName>,
+        reasons: &'a [Reason],
+        by: &'a By,
+    ) -> Answer<'a, u64>;
+    /// Settles deliveries that may have been sent as a person decides. Returns how many.
+    fn decide_unknown<'a>(
+        &'a self,
+        which: &'a UnknownFilter,
+        decision: Decision,
+        by: &'a By,
+    ) -> Answer<'a, u64>;
     /// What is held: channels by name with the reason, and the whole system under `None`.
     fn holds(&self) -> Answer<'_, Vec<(Option<ChannelName>, String)>>;
 }

@@ -130,7 +130,10 @@ fn channel(
         unit: LengthUnit::Grapheme,
         limit,
         receipts: true,
+        receipts_by_provider_id: false,
         idempotency: IdempotencyClass::Nothing,
+        key_seconds: None,
+        look_up: false,
         on_unknown: OnUnknown::Retry,
         needs: &[],
     };

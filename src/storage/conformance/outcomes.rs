@@ -102,17 +102,12 @@ pub async fn what_is_due_goes_before_what_is_fresh(store: &dyn Store) {
 pub async fn a_window_keeps_to_both_limits(store: &dyn Store) {
     let mut stage = Stage::with_people(store, 12).await;
     stage.release(&Plan::default()).await;
-    let mail = window_name();
     for (rows, expected) in [(2, 2), (100, 4), (0, 1)] {
-        match stage.ledger.take(&mail, rows, at(11)).await.unwrap() {
+        match stage.take_rows(MAIL, rows, at(11)).await {
             Taken::Window(window) => assert_eq!(window.armed.len(), expected),
             other @ (Taken::Idle(_) | Taken::Held(_)) => panic!("{other:?}"),
         }
     }
-}
-
-fn window_name() -> oyez_domain::channel::ChannelName {
-    super::stage::channel(MAIL)
 }
 
 /// Exactly what was not sent comes back, at the same attempt, and nothing of it is counted.
@@ -316,13 +311,6 @@ pub async fn a_delivery_shows_each_attempt(store: &dyn Store) {
         (OutcomeCode::Deferred, Some(Reason::TryLater))
     );
     assert_eq!((second.attempt, second.outcome), (2, OutcomeCode::Accepted));
-    let mail = window_name();
-    let place = stage.ledger.by_provider_id(&mail, "q-77").await.unwrap();
-    assert_eq!(place, Some((window.broadcast, Ordinal(1))));
-    assert_eq!(
-        stage.ledger.by_provider_id(&mail, "q-78").await.unwrap(),
-        None
-    );
 }
 
 /// Deliveries come in pages and by state.

@@ -1,9 +1,7 @@
 //! Promises about the release itself.
 
 use super::Store;
-use super::stage::{
-    MAIL, Plan, Stage, TEXT, addresses, at, by, channel, email, first_window, order,
-};
+use super::stage::{MAIL, Plan, Stage, TEXT, addresses, at, by, email, first_window, order};
 use oyez_domain::LedgerError;
 use oyez_domain::address::AddressKind;
 use oyez_domain::broadcast::BroadcastState;
@@ -161,11 +159,7 @@ pub async fn a_post_goes_to_the_channels_own_account(store: &dyn Store) {
             stage.accept(&window, at(12)).await;
         }
     }
-    let idle = stage
-        .ledger
-        .take(&channel("council_x"), 10, at(13))
-        .await
-        .unwrap();
+    let idle = stage.take_rows("council_x", 10, at(13)).await;
     assert_eq!(idle, Taken::Idle(None));
     stage.check_truth().await;
 }

@@ -9,8 +9,8 @@ use oyez_domain::id::{BroadcastId, IncidentId, Ordinal, SubscriberId, UpdateId};
 use oyez_domain::incident::{Incident, IncidentDraft, Phase};
 use oyez_domain::invariants::folded_counts;
 use oyez_domain::ledger::{
-    Armed, BroadcastView, By, DeliveryFilter, Follow, Idempotency, Ledger, NewBroadcast,
-    ReceiptRecord, Recorded, ReleaseOrder, Released, Taken, Window,
+    Armed, Ask, BroadcastView, By, DeliveryFilter, Follow, Idempotency, Ledger, NewBroadcast,
+    ReceiptAbout, ReceiptRecord, Recorded, ReleaseOrder, Released, Taken, Window,
 };
 use oyez_domain::outcome::{OutcomeCode, Reason};
 use oyez_domain::receipt::ReceiptStatus;
@@ -165,10 +165,21 @@ impl<'s> Stage<'s> {
         while self.ledger.plan_page(now).await.unwrap().is_some() {}
     }
 
+    /// What a channel gets when it asks for so many.
+    pub async fn take_rows(&self, name: &str, rows: u32, now: Wall) -> Taken {
+        let ask = Ask {
+            channel: &channel(name),
+            rows,
+            now,
+            may_expire: true,
+            shut_destinations: &[],
+        };
+        self.ledger.take(&ask).await.unwrap()
+    }
+
     /// What a channel gets.
     pub async fn take(&self, name: &str, now: Wall) -> Taken {
-        let name = channel(name);
-        self.ledger.take(&name, 100, now).await.unwrap()
+        self.take_rows(name, 100, now).await
     }
 
     /// The window a channel gets; there has to be one.
@@ -286,9 +297,11 @@ pub fn order(update: &Update, plan: &Plan) -> ReleaseOrder {
                 duplicate_bound: 64,
                 window_rows: plan.window_rows,
                 holds_unknown: plan.holds_unknown,
+                receipts_by_provider_id: true,
                 expires_at: at(plan.expires_after),
             })
             .collect(),
+        supersedes: false,
         page_rows: plan.page_rows,
         chunk_rows: 500,
         key: plan.key.clone(),
@@ -375,8 +388,7 @@ pub fn receipt(
     now: Wall,
 ) -> ReceiptRecord {
     ReceiptRecord {
-        broadcast,
-        ordinal,
+        about: ReceiptAbout::Delivery(broadcast, ordinal),
         at: now,
         status,
         reason: None,

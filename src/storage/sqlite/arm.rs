@@ -33,6 +33,8 @@ struct Sealed {
     attempt: u32,
     charged: u32,
     unknowns: u32,
+    unsure: bool,
+    first_armed_at: Wall,
     address_id: i64,
     keyed_hash: KeyedHash,
     ciphertext: Vec<u8>,
@@ -57,6 +59,7 @@ impl SealedWindow {
             broadcast: self.broadcast.id,
             update: self.broadcast.update,
             duplicate_bound: self.broadcast.duplicate_bound,
+            asked: u64::from(self.broadcast.asked()),
             expires_at: self.broadcast.expires_at,
             armed,
         })
@@ -76,6 +79,8 @@ impl Sealed {
             attempt: row.get::<_, u32>(8)? + 1,
             charged: row.get(9)?,
             unknowns: row.get(10)?,
+            unsure: row.get(11)?,
+            first_armed_at: Wall(row.get(12)?),
             address_id: row.get(0)?,
             keyed_hash: row.get(1)?,
             ciphertext: row.get(2)?,
@@ -96,6 +101,8 @@ impl Sealed {
             attempt: self.attempt,
             charged: self.charged,
             unknowns: self.unknowns,
+            unsure: self.unsure,
+            first_armed_at: self.first_armed_at,
             address_id: self.address_id,
             address: keys.open_address(kind, &self.keyed_hash, &self.ciphertext)?,
             destination: self.destination,
@@ -175,7 +182,7 @@ fn next_in_audience(
     rows: u32,
 ) -> Step<Vec<Sealed>> {
     let sql = format!(
-        "SELECT {COLUMNS}, u.ordinal, 0, 0, 0 FROM audience u {JOINED}
+        "SELECT {COLUMNS}, u.ordinal, 0, 0, 0, 0, 0 FROM audience u {JOINED}
          WHERE u.broadcast_id = ?1 AND u.ordinal >= ?2 ORDER BY u.ordinal LIMIT ?3"
     );
     let mut statement = connection.prepare_cached(&sql)?;
@@ -238,7 +245,7 @@ fn due_now(
     now: Wall,
 ) -> Step<Vec<Sealed>> {
     let sql = format!(
-        "SELECT {COLUMNS}, x.ordinal, x.attempt, x.charged, x.unknowns FROM exception x
+        "SELECT {COLUMNS}, x.ordinal, x.attempt, x.charged, x.unknowns, x.unsure, 0 FROM exception x
          JOIN audience u ON u.broadcast_id = x.broadcast_id AND u.ordinal = x.ordinal {JOINED}
          WHERE x.broadcast_id = ?1 AND x.state = 1 AND x.not_before <= ?2
          ORDER BY x.not_before, x.ordinal LIMIT ?3"

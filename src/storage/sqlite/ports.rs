@@ -11,10 +11,12 @@ use oyez_domain::channel::ChannelName;
 use oyez_domain::id::{BroadcastId, IncidentId, Ordinal, UpdateId};
 use oyez_domain::incident::Incident;
 use oyez_domain::ledger::{
-    Answer, BroadcastEvidence, BroadcastView, By, DeliveryFilter, DeliveryView, Done, Idempotency,
-    Incidents, NewEndpoint, Queue, ReceiptRecord, Received, Recorded, ReleaseOrder, Released,
-    Releases, Reports, Statement, Subscribers, Taken, WindowId,
+    Answer, Ask, BroadcastEvidence, BroadcastView, By, Decision, DeliveryFilter, DeliveryView,
+    Done, Idempotency, Incidents, NewEndpoint, Queue, ReceiptRecord, Received, Recorded,
+    ReleaseOrder, Released, Releases, Reports, Statement, Subscribers, Taken, UnknownFilter,
+    WindowId,
 };
+use oyez_domain::outcome::Reason;
 use oyez_domain::reference::UpdateReference;
 use oyez_domain::service::Service;
 use oyez_domain::subscriber::{Imported, NewSubscriber, SuppressionCause};
@@ -142,16 +144,35 @@ impl Releases for SqliteLedger {
         Box::pin(self.write(move |c| halt::hold_channel(c, channel.as_ref(), hold.as_deref(), &by)))
     }
 
+    fn retry_failed<'a>(
+        &'a self,
+        _update: UpdateId,
+        _channel: Option<&'a ChannelName>,
+        _reasons: &'a [Reason],
+        _by: &'a By,
+    ) -> Answer<'a, u64> {
+        Box::pin(std::future::ready(Ok(0)))
+    }
+
+    fn decide_unknown<'a>(
+        &'a self,
+        _which: &'a UnknownFilter,
+        _decision: Decision,
+        _by: &'a By,
+    ) -> Answer<'a, u64> {
+        Box::pin(std::future::ready(Ok(0)))
+    }
+
     fn holds(&self) -> Answer<'_, Vec<(Option<ChannelName>, String)>> {
         Box::pin(self.read(halt::holds))
     }
 }
 
 impl Queue for SqliteLedger {
-    fn take<'a>(&'a self, channel: &'a ChannelName, rows: u32, now: Wall) -> Answer<'a, Taken> {
+    fn take<'a>(&'a self, ask: &'a Ask<'a>) -> Answer<'a, Taken> {
         Box::pin(async move {
-            let (boot, channel) = (self.own_boot()?, channel.clone());
-            let moment = Moment { boot, now };
+            let (boot, channel, rows) = (self.own_boot()?, ask.channel.clone(), ask.rows);
+            let moment = Moment { boot, now: ask.now };
             let sealed = self
                 .write(move |c| take::take(c, channel.as_str(), rows, moment))
                 .await?;
@@ -178,15 +199,6 @@ impl Queue for SqliteLedger {
     fn receive<'a>(&'a self, receipts: &'a [ReceiptRecord]) -> Answer<'a, Received> {
         let receipts = receipts.to_vec();
         Box::pin(self.write(move |c| receive::receive(c, &receipts)))
-    }
-
-    fn by_provider_id<'a>(
-        &'a self,
-        channel: &'a ChannelName,
-        provider_id: &'a str,
-    ) -> Answer<'a, Option<(BroadcastId, Ordinal)>> {
-        let (channel, provider_id) = (channel.clone(), provider_id.to_owned());
-        Box::pin(self.read(move |c| deliveries::by_provider_id(c, channel.as_str(), &provider_id)))
     }
 
     fn end_cleanly(&self, now: Wall) -> Answer<'_, ()> {

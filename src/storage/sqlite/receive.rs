@@ -2,43 +2,56 @@
 
 use super::attempt::{History, spanned};
 use super::broadcast::{Broadcast, Standing};
+use super::deliveries::by_provider_id;
 use super::exception::{Care, Exception, wake_behind_address};
 use super::fault::Step;
 use super::record::address_of;
 use super::words::{milliseconds_after, reason_number};
 use oyez_domain::delivery::{Record, fold};
 use oyez_domain::id::Ordinal;
-use oyez_domain::ledger::{ReceiptRecord, Received};
+use oyez_domain::ledger::{ReceiptAbout, ReceiptRecord, Received};
 use oyez_domain::outcome::OutcomeCode;
 use rusqlite::{Connection, params};
 
 /// Appends receipts, one broadcast after the other.
 pub(super) fn receive(connection: &Connection, records: &[ReceiptRecord]) -> Step<Received> {
-    let mut sorted: Vec<&ReceiptRecord> = records.iter().collect();
-    sorted.sort_by_key(|r| (r.broadcast, r.ordinal));
     let mut received = Received::default();
-    for of_one in sorted.chunk_by(|a, b| a.broadcast == b.broadcast) {
-        let Some(first) = of_one.first() else {
+    let mut placed = Vec::with_capacity(records.len());
+    for record in records {
+        let place = match &record.about {
+            ReceiptAbout::Delivery(broadcast, ordinal) => Some((*broadcast, *ordinal)),
+            ReceiptAbout::ProviderId(channel, id) => {
+                by_provider_id(connection, channel.as_str(), id)?
+            }
+        };
+        match place {
+            Some((broadcast, ordinal)) => placed.push((broadcast, ordinal, record)),
+            None => received.never_armed += 1,
+        }
+    }
+    placed.sort_by_key(|(broadcast, ordinal, _)| (*broadcast, *ordinal));
+    for of_one in placed.chunk_by(|a, b| a.0 == b.0) {
+        let Some((id, ..)) = of_one.first() else {
             continue;
         };
-        let Some(mut broadcast) = Broadcast::find(connection, first.broadcast)? else {
+        let Some(mut broadcast) = Broadcast::find(connection, *id)? else {
             received.never_armed += super::words::natural(i64::try_from(of_one.len()).unwrap_or(0));
             tracing::warn!(
-                broadcast = first.broadcast.0,
+                broadcast = id.0,
                 receipts = of_one.len(),
                 "receipts name a broadcast that does not exist; they were ignored"
             );
             continue;
         };
-        for record in of_one {
-            match take_in(connection, &mut broadcast, record)? {
+        for (_, ordinal, record) in of_one {
+            match take_in(connection, &mut broadcast, *ordinal, record)? {
                 Effect::Applied => received.applied += 1,
                 Effect::Repeated => received.repeated += 1,
                 Effect::NeverArmed => {
                     received.never_armed += 1;
                     tracing::warn!(
                         broadcast = broadcast.id.0,
-                        ordinal = record.ordinal.0,
+                        ordinal = ordinal.0,
                         "a receipt names a delivery that was never sent; it was ignored"
                     );
                 }
@@ -58,9 +71,9 @@ enum Effect {
 fn take_in(
     connection: &Connection,
     broadcast: &mut Broadcast,
+    ordinal: Ordinal,
     record: &ReceiptRecord,
 ) -> Step<Effect> {
-    let ordinal = record.ordinal;
     let exception = Exception::find(connection, broadcast.id, ordinal)?;
     let mut known = History::read(connection, broadcast, ordinal)?;
     if !was_armed(connection, broadcast, ordinal, exception.as_ref(), &known)? {
@@ -75,7 +88,7 @@ fn take_in(
         .execute(params![
             broadcast.id.0,
             ordinal.0,
-            record.status.rank(),
+            record.status.number(),
             milliseconds_after(broadcast.released_at, record.at),
             reason_number(record.reason),
         ])?;
@@ -126,7 +139,10 @@ fn is_an_attempt(record: &Record) -> bool {
             OutcomeCode::Suppressed
             | OutcomeCode::Stopped
             | OutcomeCode::Expired
-            | OutcomeCode::Superseded => false,
+            | OutcomeCode::Superseded
+            | OutcomeCode::Confirmed
+            | OutcomeCode::Reopened
+            | OutcomeCode::GivenUp => false,
             OutcomeCode::Accepted
             | OutcomeCode::Throttled
             | OutcomeCode::Deferred

@@ -32,7 +32,7 @@ pub(super) fn code_from(number: u8) -> Step<OutcomeCode> {
 }
 
 pub(super) fn status_from(number: u8) -> Step<ReceiptStatus> {
-    ReceiptStatus::from_rank(number).ok_or_else(|| corrupt("receipt", "status", &number))
+    ReceiptStatus::from_number(number).ok_or_else(|| corrupt("receipt", "status", &number))
 }
 
 pub(super) fn reason_from(number: Option<u8>) -> Step<Option<Reason>> {

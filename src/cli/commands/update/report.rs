@@ -148,6 +148,9 @@ fn words(attempt: &Attempt) -> String {
         OutcomeCode::Expired => "Not sent: too late to be useful",
         OutcomeCode::Superseded => "Not sent: a newer update took its place",
         OutcomeCode::Orphaned => "The program ended while it was on its way",
+        OutcomeCode::Confirmed => "A person found that it was sent",
+        OutcomeCode::Reopened => "A person let it be sent again",
+        OutcomeCode::GivenUp => "A person found that nobody can tell",
     };
     attempt.reason.map_or_else(
         || outcome.to_owned(),
