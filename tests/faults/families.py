@@ -1,0 +1,7 @@
+"""Every row, family by family, in the order in which they run; and the tools that some of them need."""
+import kills
+
+# Programs that tests/tools/fetch gets for a row.
+TOOLS = {}
+# Rows that run tests of the Rust code.
+RUST = set()
