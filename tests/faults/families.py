@@ -1,5 +1,5 @@
 """Every row, family by family, in the order in which they run; and the tools that some of them need."""
-import kills
+import kills, outages, doubts, ending, submitting, urgency, reports, partners
 
 # Programs that tests/tools/fetch gets for a row.
 TOOLS = {}

@@ -25,8 +25,7 @@ class KillLoop:
         self.ended = self.verdict = self.holding = None
 
     def run(self):
-        stage = self.stage
-        try:
+        with self.stage as stage:
             stage.open({"residents_sms": {"receipts": [{"outcome": "none"}]}})
             stage.populate(self.emails, self.phones, self.partners)
             stage.release()
@@ -37,8 +36,6 @@ class KillLoop:
             self.holding = stage.broadcast("residents_sms")
             self.ended, _ = stage.terminate()
             self.verdict = stage.verify()
-        finally:
-            stage.stop()
 
     def kill_while_sending(self):
         """Waits until this start has sent something, then a random while, then kills in mid-flow."""

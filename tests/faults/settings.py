@@ -40,10 +40,9 @@ url = "http://127.0.0.1:$http/$name/sms/messages"
 from = "WCCouncil"
 id_pointer = "/id"
 timeout_seconds = $timeout
-body = { kind = "json", template = '{"to":"{to}","from":"{from}","text":"{text}","reference":"{ref}"$callback_url}' }
-$callback
+body = { kind = "json", template = '{"to":"{to}","from":"{from}","text":"{text}","reference":"{ref}"}' }
 """
-CALLBACK = """
+REPORTED_SMS = SMS.replace('{ref}"', '{ref}","callback_url":"http://127.0.0.1:$port/callbacks/$name"') + """
 [channels.$name.via.sms_http.callback]
 auth = "bearer"
 secret = "$token"
@@ -75,12 +74,12 @@ class Channel:
         """D = C + ⌈R·τ⌉ + 8: one crash sends at most so many twice."""
         return self.concurrency + (math.ceil(self.rate * FLUSH_SECONDS) + 8 if self.rate else 512)
 
-    def toml(self, providers):
-        providers = self.providers or providers
+    def toml(self, stage):
+        providers = self.providers or stage.providers
         rate = f"rate_per_second = {self.rate:.1f}, " if self.rate else ""
         return string.Template(self.template).substitute(
             name=self.name, pace=f"{rate}concurrency = {self.concurrency}", concurrency=self.concurrency,
-            retry=self.retry, smtp=providers.smtp, http=providers.http, token=TOKEN, **self.more)
+            retry=self.retry, smtp=providers.smtp, http=providers.http, port=stage.port, token=TOKEN, **self.more)
 
 
 def email(name="residents_email", rate=1500, concurrency=32, **more):
@@ -88,10 +87,7 @@ def email(name="residents_email", rate=1500, concurrency=32, **more):
 
 
 def sms(name="residents_sms", rate=150, concurrency=8, on_unknown="hold", receipts=False, timeout=20, **more):
-    callback = string.Template(CALLBACK).substitute(name=name, token=TOKEN) if receipts else ""
-    callback_url = ',"callback_url":"{callback_url}"' if receipts else ""
-    return Channel(SMS, name, rate, concurrency, on_unknown=on_unknown, timeout=timeout, callback=callback,
-                   callback_url=callback_url, **more)
+    return Channel(REPORTED_SMS if receipts else SMS, name, rate, concurrency, on_unknown=on_unknown, timeout=timeout, **more)
 
 
 def hooks(name="partners", rate=25, concurrency=8, timeout=20, **more):
@@ -101,5 +97,5 @@ def hooks(name="partners", rate=25, concurrency=8, timeout=20, **more):
 def toml(stage):
     head = string.Template(HEAD).substitute(port=stage.port, token=TOKEN, store=stage.store)
     engine = "".join(f"{key} = {value}\n" for key, value in stage.engine.items())
-    channels = "".join(channel.toml(stage.providers) for channel in stage.channels)
+    channels = "".join(channel.toml(stage) for channel in stage.channels)
     return f"{head}{f'[engine]{chr(10)}{engine}' if engine else ''}{channels}{stage.more}"
