@@ -14,7 +14,7 @@ use oyez_dispatch::{Desk, Engine};
 use oyez_domain::address::Address;
 use oyez_domain::channel::ChannelName;
 use oyez_domain::id::{BroadcastId, SubscriberId, UpdateId};
-use oyez_domain::invariants::{Effect, Evidence, Verdict, judge};
+use oyez_domain::invariants::{Evidence, Request, Verdict, judge};
 use oyez_domain::ledger::{DeliveryFilter, DeliveryView, Ledger};
 use oyez_domain::parcel::Secret;
 use oyez_domain::reference::ReferenceKey;
@@ -279,17 +279,26 @@ impl Office {
     pub(crate) async fn verdict(&self) -> Verdict {
         let ledger: &dyn Ledger = &*self.desk.ledger;
         let records = self.sandbox.records().unwrap();
-        let effect = |record: LogRecord| Effect {
+        let request = |record: LogRecord| Request {
             place: self.desk.reference_key.open(&record.key),
             at: record.wall.into(),
+            since_boot: Boot(Duration::from_micros(record.t_us)),
+            effect: record.effect,
+            refused_us: matches!(record.reply.as_str(), "401" | "402" | "403"),
+            not_before: None,
             to: record.to,
         };
-        let reached = records.into_iter().filter(|record| record.effect);
+        let rules = self.desk.lives.iter().map(|live| {
+            let channel = &live.channel;
+            let rules = channel.settings.rules(channel.adapter.capabilities());
+            (channel.name.clone(), rules)
+        });
         let mut evidence = Evidence {
-            not_logged: Vec::new(),
-            broadcasts: Vec::new(),
-            effects: Some(reached.map(effect).collect()),
+            system: ledger.system_evidence().await.unwrap(),
+            requests: Some(records.into_iter().map(request).collect()),
             unclean_ends: ledger.unclean_ends().await.unwrap(),
+            rules: rules.collect(),
+            ..Evidence::default()
         };
         for id in ledger.broadcast_ids().await.unwrap() {
             evidence.broadcasts.push(ledger.evidence(id).await.unwrap());

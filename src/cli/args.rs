@@ -1,8 +1,10 @@
 //! The words of the command line: `oyez <noun> <verb>`.
 
 mod update;
+mod verify;
 
 pub(crate) use update::{Update, UpdateNew, UpdateSend, UpdateStop};
+pub(crate) use verify::{RateOf, Verify};
 
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
@@ -189,16 +191,6 @@ pub(crate) enum BenchChannel {
     Smtp,
     Webhook,
     Sms,
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Verify {
-    /// The data directory, instead of the one in the configuration.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data_dir: Option<PathBuf>,
-    /// The sandbox's log.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) log: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

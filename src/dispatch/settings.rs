@@ -1,7 +1,8 @@
 //! How fast, how often and how long: the engine's settings and each channel's.
 
 use oyez_domain::Refusal;
-use oyez_domain::channel::{ChannelName, OnUnknown};
+use oyez_domain::channel::{Capabilities, ChannelName, Family, IdempotencyClass, OnUnknown};
+use oyez_domain::invariants::{ChannelRules, PaceRules};
 use oyez_domain::ports::SharedChannel;
 use oyez_domain::retry::RetryPolicy;
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,15 @@ impl PaceSettings {
             .map_or(1.0, |rate| (rate / 20.0).ceil().clamp(1.0, 10_000.0));
         // A float between 1 and 10,000 fits.
         self.burst.unwrap_or(twentieth as u32)
+    }
+
+    /// What the judge may hold the channel to.
+    pub fn rules(&self) -> PaceRules {
+        PaceRules {
+            rate_per_second: self.rate_per_second,
+            burst: self.declared_burst(),
+            concurrency: self.concurrency,
+        }
     }
 
     /// D = C + ⌈R·τ⌉ + 8, or C + 512 without a rate limit: one crash sends at most so many twice.
@@ -121,6 +131,16 @@ fn default_retry() -> RetryPolicy {
 }
 
 impl ChannelSettings {
+    /// What the judge may hold a channel of this kind to.
+    pub fn rules(&self, kind: &Capabilities) -> ChannelRules {
+        ChannelRules {
+            keyed: kind.idempotency == IdempotencyClass::NativeKey,
+            by_destination: kind.family == Family::Webhook,
+            pace: Some(self.pace.rules()),
+            retry: Some(self.retry),
+        }
+    }
+
     /// Every fault, with `field` as the prefix.
     pub fn check(&self, field: &str) -> Vec<Refusal> {
         let mut faults = Vec::new();

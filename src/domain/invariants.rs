@@ -1,99 +1,82 @@
 //! The one judge: what must hold of every ledger, and of a provider's log beside it.
 //!
-//! `oyez verify`, the kill test and the conformance suite ask this module; nobody else decides what is right.
+//! `oyez verify`, the simulator, the kill test and the conformance suite ask this module; nobody else decides what
+//! is right. It does no input or output: whoever asks gathers the evidence. Each family of invariants has a file.
 
+mod acknowledged;
 mod case;
-mod predicates;
+mod copies;
+mod elsewhere;
+mod ending;
+mod evidence;
+mod findings;
 #[cfg(test)]
-mod tests;
+mod fixture;
+mod folds;
+mod intent;
+mod order;
+mod retries;
+mod scene;
+mod stops;
+mod tempo;
+mod verdict;
+
+pub use evidence::{ChannelRules, Evidence, PaceRules, Request};
+pub use verdict::{Finding, Judgement, Verdict};
 
 use crate::broadcast::Counts;
 use crate::delivery::DeliveryState;
-use crate::id::{BroadcastId, Ordinal};
 use crate::ledger::BroadcastEvidence;
-use crate::time::Wall;
 use case::Case;
-use serde::{Deserialize, Serialize};
+use scene::Scene;
 
-/// Violations listed for each invariant at most.
-const LISTED: usize = 10;
-
-/// One request that reached somebody, from a provider's log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Effect {
-    /// The delivery its key names; nothing when the key is not ours.
-    pub place: Option<(BroadcastId, Ordinal)>,
-    /// Whom it reached, as the provider wrote it.
-    pub to: String,
-    /// When.
-    pub at: Wall,
+/// Judges everything.
+pub fn judge(evidence: &Evidence) -> Verdict {
+    let scene = Scene::new(evidence);
+    let lost = ending::lost(&scene);
+    let mut verdict = Verdict {
+        lost: lost.all(),
+        ..Verdict::default()
+    };
+    for case in &scene.cases {
+        let counts = counts(case.states.iter().copied());
+        verdict.recipients += counts.asked;
+        verdict.accepted += counts.accepted;
+        verdict.unknown += counts.unknown;
+        verdict.duplicates += case.duplicates();
+        verdict.duplicate_bound += evidence.unclean_ends * case.bound();
+    }
+    verdict.invariants = vec![
+        ending::nobody_is_lost(&scene, lost),
+        intent::announced_first(&scene),
+        copies::bounded(&scene),
+        intent::nothing_after_success(&scene),
+        intent::one_start_at_a_time(&scene),
+        stops::respected(&scene),
+        elsewhere::approved(),
+        tempo::within_the_rate(&scene),
+        retries::disciplined(&scene),
+        tempo::refused_credentials_pause(&scene),
+        folds::obeyed(&scene),
+        ending::counts_are_true(&scene),
+        acknowledged::stands(&scene),
+        ending::everything_ends(&scene),
+        elsewhere::audit(),
+        order::newest_last(&scene),
+        order::never_too_late(&scene),
+        elsewhere::isolated(),
+        elsewhere::private(),
+        copies::within_the_cap(&scene),
+    ];
+    verdict.violations = verdict
+        .invariants
+        .iter()
+        .filter_map(Judgement::violation)
+        .collect();
+    verdict
 }
 
-/// Everything there is to judge.
-#[derive(Debug, Clone, Default)]
-pub struct Evidence {
-    /// Each broadcast.
-    pub broadcasts: Vec<BroadcastEvidence>,
-    /// What reached somebody; absent without a log.
-    pub effects: Option<Vec<Effect>>,
-    /// Broadcasts on channels that the log does not cover, e.g. letters into a folder.
-    pub not_logged: Vec<BroadcastId>,
-    /// Starts of the program that did not end on purpose.
-    pub unclean_ends: u64,
-}
-
-/// What was found about one invariant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "finding")]
-pub enum Finding {
-    /// It holds.
-    Held,
-    /// It does not.
-    Violated {
-        /// The first few cases.
-        cases: Vec<String>,
-    },
-    /// It cannot be judged from this evidence.
-    NotCheckable {
-        /// Why.
-        why: String,
-    },
-}
-
-/// One invariant and what was found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Judgement {
-    /// `I1` to `I20`.
-    pub invariant: String,
-    /// What it says.
-    pub says: String,
-    /// What was found.
-    #[serde(flatten)]
-    pub finding: Finding,
-}
-
-/// The verdict in numbers.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verdict {
-    /// Recipients of all broadcasts.
-    pub recipients: u64,
-    /// Taken by a provider, as the ledger says.
-    pub accepted: u64,
-    /// Nobody can say what became of them, or the ledger says taken and the log knows nothing.
-    pub lost: u64,
-    /// Copies beyond the first that reached somebody.
-    pub duplicates: u64,
-    /// How many copies crashes may have caused: unclean ends × D, over all broadcasts.
-    pub duplicate_bound: u64,
-    /// May have been sent, and not sent again by itself.
-    pub unknown: u64,
-    /// Invariants that do not hold, in words.
-    pub violations: Vec<String>,
-    /// Every invariant.
-    pub invariants: Vec<Judgement>,
-}
-
-/// The counts that the records fold to.
+/// The counts that these states add up to.
 pub fn counts(states: impl Iterator<Item = DeliveryState>) -> Counts {
     let mut counts = Counts::default();
     for state in states {
@@ -124,199 +107,75 @@ pub fn counts(states: impl Iterator<Item = DeliveryState>) -> Counts {
 
 /// Folds one broadcast's evidence to its counts.
 pub fn folded_counts(evidence: &BroadcastEvidence) -> Counts {
-    counts(Case::new(evidence, None).states().map(|(_, state)| state))
+    counts(Case::new(evidence, Vec::new()).states.into_iter())
 }
 
-/// Judges everything.
-pub fn judge(evidence: &Evidence) -> Verdict {
-    let effects = evidence.effects.as_deref();
-    let cases: Vec<_> = evidence
-        .broadcasts
-        .iter()
-        .map(|b| Case::new(b, effects))
-        .collect();
-    let mut verdict = Verdict::default();
-    for case in &cases {
-        let counts = counts(case.states().map(|(_, state)| state));
-        verdict.recipients += counts.asked;
-        verdict.accepted += counts.accepted;
-        verdict.unknown += counts.unknown;
-        verdict.duplicates += case.duplicates();
-        verdict.duplicate_bound += evidence.unclean_ends * case.bound();
-    }
-    let lost = predicates::lost(&cases, |id| {
-        effects.is_some() && !evidence.not_logged.contains(&id)
-    });
-    verdict.lost = lost.len() as u64;
-    verdict.invariants = ledger_invariants(&cases, lost);
-    verdict.invariants.extend(log_invariants(&cases, evidence));
-    verdict.invariants.extend(
-        NOT_CHECKABLE
+#[cfg(test)]
+mod tests {
+    use super::fixture::{play, violated};
+    use super::*;
+
+    #[test]
+    fn a_clean_run_violates_nothing_and_every_invariant_is_spoken_of() {
+        let verdict = judge(&play().evidence());
+        assert_eq!(verdict.violations, Vec::<String>::new());
+        let figures = (
+            verdict.recipients,
+            verdict.accepted,
+            verdict.lost,
+            verdict.duplicates,
+        );
+        assert_eq!(figures, (3, 3, 0, 0));
+        let ids: Vec<_> = verdict.invariants.iter().map(|j| j.id.clone()).collect();
+        assert_eq!(ids, (1..=20).map(|n| format!("I{n}")).collect::<Vec<_>>());
+        let open: Vec<_> = verdict
+            .invariants
             .iter()
-            .map(|(name, says, why)| not_checkable(name, says, why)),
-    );
-    verdict.invariants.sort_by_key(|j| {
-        j.invariant
-            .trim_start_matches('I')
-            .parse::<u8>()
-            .unwrap_or(0)
-    });
-    verdict.violations = verdict
-        .invariants
-        .iter()
-        .filter_map(Judgement::violation)
-        .collect();
-    verdict
-}
-
-/// What a ledger alone shows.
-fn ledger_invariants(cases: &[Case<'_>], lost: Vec<String>) -> Vec<Judgement> {
-    vec![
-        judgement(
-            "I1",
-            "everybody asked ends somewhere, and whoever was accepted was reached",
-            lost,
-        ),
-        judgement(
-            "I4",
-            "nothing was announced again after it had succeeded",
-            predicates::sent_after_success(cases),
-        ),
-        judgement(
-            "I11",
-            "order and repetition of records change no state",
-            predicates::fold_laws_broken(cases),
-        ),
-        judgement(
-            "I12",
-            "the counts on screen are the fold of the ledger",
-            predicates::untrue_counts(cases),
-        ),
-    ]
-}
-
-/// What needs a provider's log beside it.
-fn log_invariants(cases: &[Case<'_>], evidence: &Evidence) -> Vec<Judgement> {
-    const I2: &str = "nothing reached anybody before its sending was announced";
-    const I3: &str = "copies stay within what crashes and unknown outcomes allow";
-    const I6: &str = "nothing reached an address that was stopped before";
-    const I20: &str = "nobody got the same message more than three times";
-    match evidence.effects.as_deref() {
-        Some(effects) => vec![
-            judgement("I2", I2, predicates::before_intent(cases, effects)),
-            judgement(
-                "I3",
-                I3,
-                predicates::too_many_copies(cases, evidence.unclean_ends),
-            ),
-            judgement("I6", I6, predicates::suppressed_reached(cases)),
-            judgement("I20", I20, predicates::copies_beyond_limit(cases)),
-        ],
-        None => [("I2", I2), ("I3", I3), ("I6", I6), ("I20", I20)]
-            .into_iter()
-            .map(|(name, says)| not_checkable(name, says, "no provider's log was given (--log)"))
-            .collect(),
+            .filter(|j| j.finding == Finding::NotCheckable)
+            .map(|j| j.id.as_str())
+            .collect();
+        assert_eq!(
+            open,
+            ["I7", "I15", "I18", "I19"],
+            "given everything there is"
+        );
     }
-}
 
-/// What neither a ledger nor a log shows, and who judges it instead.
-const NOT_CHECKABLE: [(&str, &str, &str); 12] = [
-    (
-        "I5",
-        "a lease that was lost arms nothing",
-        "one process holds the directory; the storage tests judge it",
-    ),
-    (
-        "I7",
-        "nothing left without approval",
-        "this version has no approval",
-    ),
-    (
-        "I8",
-        "no channel was faster than its limit",
-        "the log does not know the limits; `oyez bench` measures them",
-    ),
-    (
-        "I9",
-        "retries kept their distance",
-        "judged by the engine's own tests",
-    ),
-    (
-        "I10",
-        "a refused password stops a channel",
-        "the log does not show when it was resumed",
-    ),
-    (
-        "I13",
-        "what was acknowledged survives",
-        "the acknowledgements are not among the evidence",
-    ),
-    (
-        "I14",
-        "everything ends in time",
-        "a ledger shows one moment",
-    ),
-    (
-        "I15",
-        "the audit trail is whole",
-        "this version has no hash chain",
-    ),
-    ("I16", "never old after new", "judged by the storage tests"),
-    (
-        "I17",
-        "nothing was sent after it had expired",
-        "judged by the storage tests",
-    ),
-    (
-        "I18",
-        "a fault on one channel leaves the others alone",
-        "a matter of time, not of records",
-    ),
-    (
-        "I19",
-        "no address stands in a log",
-        "judged by the test that reads the logs",
-    ),
-];
-
-impl Judgement {
-    fn violation(&self) -> Option<String> {
-        match &self.finding {
-            Finding::Violated { cases } => Some(format!(
-                "{} ({}): {}",
-                self.invariant,
-                self.says,
-                cases.join("; ")
-            )),
-            Finding::Held | Finding::NotCheckable { .. } => None,
+    #[test]
+    fn without_a_log_what_needs_one_is_not_claimed() {
+        let mut play = play();
+        play.requests = None;
+        let verdict = judge(&play.evidence());
+        assert_eq!(verdict.violations, Vec::<String>::new());
+        for id in ["I2", "I3", "I8", "I10", "I16", "I17", "I20"] {
+            let judged = verdict.invariants.iter().find(|j| j.id == id).unwrap();
+            assert_eq!(judged.finding, Finding::NotCheckable, "{id}");
+            assert!(judged.why.contains("--log"), "{id}: {}", judged.why);
         }
     }
-}
 
-fn judgement(invariant: &str, says: &str, mut cases: Vec<String>) -> Judgement {
-    let all = cases.len();
-    cases.truncate(LISTED);
-    if all > LISTED {
-        cases.push(format!("and {} more", all - LISTED));
+    #[test]
+    fn without_the_rules_what_needs_them_is_not_claimed() {
+        let mut play = play();
+        play.rules.clear();
+        let verdict = judge(&play.evidence());
+        for id in ["I8", "I9", "I10"] {
+            let judged = verdict.invariants.iter().find(|j| j.id == id).unwrap();
+            assert_eq!(judged.finding, Finding::NotCheckable, "{id}");
+            assert!(judged.why.contains("--config"), "{id}: {}", judged.why);
+        }
     }
-    let finding = if all == 0 {
-        Finding::Held
-    } else {
-        Finding::Violated { cases }
-    };
-    Judgement {
-        invariant: invariant.to_owned(),
-        says: says.to_owned(),
-        finding,
-    }
-}
 
-fn not_checkable(invariant: &str, says: &str, why: &str) -> Judgement {
-    Judgement {
-        invariant: invariant.to_owned(),
-        says: says.to_owned(),
-        finding: Finding::NotCheckable {
-            why: why.to_owned(),
-        },
+    #[test]
+    fn a_clock_that_was_set_makes_no_violation_of_what_cannot_be_compared() {
+        let mut play = play();
+        for request in play.requests.as_mut().unwrap().iter_mut().skip(1) {
+            request.at = request.at.plus(std::time::Duration::from_secs(900_000));
+        }
+        assert_eq!(violated(&play), [] as [String; 0]);
+        let verdict = judge(&play.evidence());
+        let expiry = verdict.invariants.iter().find(|j| j.id == "I17").unwrap();
+        assert_eq!(expiry.finding, Finding::NotCheckable);
+        assert!(expiry.why.contains("clock"), "{}", expiry.why);
     }
 }

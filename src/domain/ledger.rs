@@ -3,17 +3,21 @@
 //! Every verb that changes something is one transaction, durable when it returns. Words: design of the
 //! chunk, window and exception in `ARCHITECTURE.md`.
 
+mod evidence;
 mod incidents;
 mod queue;
 mod releases;
 mod reports;
 mod subscribers;
+mod upkeep;
 
+pub use evidence::*;
 pub use incidents::*;
 pub use queue::*;
 pub use releases::*;
 pub use reports::*;
 pub use subscribers::*;
+pub use upkeep::*;
 
 use crate::error::LedgerResult;
 use crate::ports::BoxFuture;
@@ -23,8 +27,11 @@ use crate::time::Wall;
 pub type Answer<'a, T> = BoxFuture<'a, LedgerResult<T>>;
 
 /// The whole port.
-pub trait Ledger: Incidents + Releases + Queue + Subscribers + Reports + Send + Sync {}
-impl<T: Incidents + Releases + Queue + Subscribers + Reports + Send + Sync> Ledger for T {}
+pub trait Ledger:
+    Incidents + Releases + Queue + Subscribers + Reports + Upkeep + Send + Sync
+{
+}
+impl<T: Incidents + Releases + Queue + Subscribers + Reports + Upkeep + Send + Sync> Ledger for T {}
 
 /// Who did something, for the audit trail, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,41 +1,51 @@
 //! `oyez verify`: the ledger against a sandbox log, invariant by invariant.
 
-use crate::args::{Global, Verify};
+use crate::args::{Global, RateOf, Verify};
 use crate::exit::{Exit, Failure};
-use crate::settings::Sources;
+use crate::settings::{Settings, Sources};
 use crate::terminal;
-use oyez_domain::invariants::{Effect, Evidence, Finding, Verdict, judge};
-use oyez_domain::ledger::Reports;
+use oyez_channels::registry::KINDS;
+use oyez_dispatch::settings::{ChannelSettings, PaceSettings};
+use oyez_domain::invariants::{
+    ChannelRules, Evidence, Finding, Judgement, Request, Verdict, judge,
+};
+use oyez_domain::ledger::{BroadcastView, Reports};
 use oyez_domain::reference::ReferenceKey;
-use oyez_domain::time::Wall;
+use oyez_domain::time::{Boot, Wall};
 use oyez_storage::StorageSettings;
 use std::path::Path;
+use std::time::Duration;
 
 /// Judges and prints. Exit 0 when nothing is violated, 3 otherwise.
 pub(crate) async fn run(args: &Verify, global: &Global) -> anyhow::Result<Exit> {
-    let settings = match &args.data_dir {
-        Some(dir) => StorageSettings::in_directory(dir),
-        None => Sources::from_process(&global.config).read()?.store,
+    let configured = (args.data_dir.is_none() || !global.config.is_empty())
+        .then(|| Sources::from_process(&global.config).read())
+        .transpose()?;
+    let store = match (&args.data_dir, &configured) {
+        (Some(dir), _) => StorageSettings::in_directory(dir),
+        (None, Some(settings)) => settings.store.clone(),
+        (None, None) => StorageSettings::default(),
     };
-    let ledger = oyez_storage::open_read_only(&settings)
-        .map_err(|error| crate::app::store_failure(&error))?;
+    let ledger =
+        oyez_storage::open_read_only(&store).map_err(|error| crate::app::store_failure(&error))?;
     let key = ReferenceKey::new(&ledger.reference_secret());
+    let log = args.log.as_deref();
     let mut evidence = Evidence {
-        broadcasts: Vec::new(),
-        effects: args
-            .log
-            .as_deref()
-            .map(|log| effects(log, &key))
-            .transpose()?,
-        not_logged: Vec::new(),
+        system: ledger.system_evidence().await?,
+        requests: log.map(|log| requests(log, &key)).transpose()?,
         unclean_ends: ledger.unclean_ends().await?,
+        ended: args.ended,
+        ..Evidence::default()
     };
     for id in ledger.broadcast_ids().await? {
         let broadcast = ledger.evidence(id).await?;
+        let view = &broadcast.view;
         // Files never pass through the sandbox, so its log cannot know them.
-        if broadcast.view.kind == "file" {
+        if view.kind == "file" {
             evidence.not_logged.push(id);
         }
+        let rules = rules(view, configured.as_ref(), &args.rate);
+        evidence.rules.insert(view.channel.clone(), rules);
         evidence.broadcasts.push(broadcast);
     }
     let verdict = judge(&evidence);
@@ -47,7 +57,36 @@ pub(crate) async fn run(args: &Verify, global: &Global) -> anyhow::Result<Exit> 
     })
 }
 
-fn effects(log: &Path, key: &ReferenceKey) -> anyhow::Result<Vec<Effect>> {
+/// What a broadcast's channel was allowed, as far as kind, configuration and command line say it.
+fn rules(view: &BroadcastView, configured: Option<&Settings>, rates: &[RateOf]) -> ChannelRules {
+    let name = view.channel.as_str();
+    let channel = configured.and_then(|settings| settings.channels.get(name));
+    let settings = channel.map(|channel| channel.engine());
+    let kind = KINDS.iter().find(|kind| kind.kind == view.kind);
+    let mut rules = match kind {
+        Some(kind) => settings.clone().unwrap_or_default().rules(kind),
+        None => ChannelRules::default(),
+    };
+    if settings.is_none() {
+        (rules.pace, rules.retry) = (None, None);
+    }
+    if let Some(rate) = rates.iter().find(|rate| rate.channel.as_str() == name) {
+        let known = settings.map_or_else(PaceSettings::default, |settings| settings.pace);
+        let said = ChannelSettings {
+            pace: PaceSettings {
+                rate_per_second: Some(rate.per_second),
+                burst: rate.burst,
+                ..known
+            },
+            ..ChannelSettings::default()
+        };
+        rules.pace = Some(said.pace.rules());
+    }
+    rules
+}
+
+/// The requests of a log that name a delivery of ours, and whatever else reached somebody.
+fn requests(log: &Path, key: &ReferenceKey) -> anyhow::Result<Vec<Request>> {
     let records = oyez_sandbox::read_log(log).map_err(|error| {
         let what = format!("the log {} cannot be read: {error}", log.display());
         Failure::new(
@@ -57,38 +96,128 @@ fn effects(log: &Path, key: &ReferenceKey) -> anyhow::Result<Vec<Effect>> {
             "give the file that `oyez sandbox --log` writes",
         )
     })?;
-    let reached = records.into_iter().filter(|record| record.effect);
-    let effect = |record: oyez_sandbox::LogRecord| Effect {
+    let request = |record: oyez_sandbox::LogRecord| Request {
         place: key.open(&record.key),
         at: Wall::from(record.wall),
+        since_boot: Boot(Duration::from_micros(record.t_us)),
+        effect: record.effect,
+        refused_us: refuses_us(&record.reply),
+        not_before: None,
         to: record.to,
     };
-    Ok(reached.map(effect).collect())
+    let requests = records.into_iter().map(request);
+    Ok(requests.filter(|r| r.effect || r.place.is_some()).collect())
+}
+
+/// Whether a reply is about our password, credit or permission: HTTP 401 to 403, SMTP 530 and 535.
+fn refuses_us(reply: &str) -> bool {
+    let code = reply.split(' ').next().unwrap_or_default();
+    matches!(code, "401" | "402" | "403" | "530" | "535")
 }
 
 fn text(verdict: &Verdict) -> String {
-    let row = |j: &oyez_domain::invariants::Judgement| {
-        let (finding, more) = match &j.finding {
-            Finding::Held => ("held", String::new()),
-            Finding::Violated { cases } => ("VIOLATED", cases.join("; ")),
-            Finding::NotCheckable { why } => ("not checkable here", why.clone()),
-        };
-        vec![
-            j.invariant.clone(),
-            finding.to_owned(),
-            j.says.clone(),
-            more,
-        ]
+    let lines: Vec<_> = verdict.invariants.iter().map(line).collect();
+    let many = |finding| {
+        let found = verdict.invariants.iter().filter(|j| j.finding == finding);
+        found.count()
     };
-    let rows: Vec<_> = verdict.invariants.iter().map(row).collect();
     format!(
-        "{}\n\n{} recipients, {} accepted, {} lost, {} unknown, {} duplicates of at most {}.",
-        terminal::table(&["", "FINDING", "WHAT MUST HOLD", ""], &rows),
+        "{}\n\n{} recipients: {} accepted, {} lost, {} unknown, {} duplicates of at most {}.\n\
+         {} of {} held, {} violated, {} cannot be said from this evidence.",
+        lines.join("\n"),
         terminal::count(verdict.recipients),
         terminal::count(verdict.accepted),
-        verdict.lost,
-        verdict.unknown,
-        verdict.duplicates,
-        verdict.duplicate_bound,
+        terminal::count(verdict.lost),
+        terminal::count(verdict.unknown),
+        terminal::count(verdict.duplicates),
+        terminal::count(verdict.duplicate_bound),
+        many(Finding::Held),
+        verdict.invariants.len(),
+        many(Finding::Violated),
+        many(Finding::NotCheckable),
     )
+}
+
+/// One invariant on one line, its finding first.
+fn line(judged: &Judgement) -> String {
+    let Judgement {
+        id,
+        says,
+        finding,
+        why,
+    } = judged;
+    let head = match finding {
+        Finding::Held => "held",
+        Finding::Violated => "VIOLATED",
+        Finding::NotCheckable => "cannot say",
+    };
+    let tail = match finding {
+        _ if why.is_empty() => String::new(),
+        Finding::Violated => format!(": {why}"),
+        Finding::Held | Finding::NotCheckable => format!(" ({why})"),
+    };
+    format!("{head:<10}  {id:<3}  {says}{tail}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(finding: Finding, why: &str) -> Judgement {
+        Judgement {
+            id: "I8".to_owned(),
+            says: "no channel was faster than its limit".to_owned(),
+            finding,
+            why: why.to_owned(),
+        }
+    }
+
+    #[test]
+    fn each_finding_is_one_line_in_plain_words() {
+        let lines = [
+            (
+                Finding::Held,
+                "",
+                "held        I8   no channel was faster than its limit",
+            ),
+            (
+                Finding::Violated,
+                "sms: 9 requests in 1 s",
+                "VIOLATED    I8   no channel was faster than its limit: sms: 9 requests in 1 s",
+            ),
+            (
+                Finding::NotCheckable,
+                "needs a log",
+                "cannot say  I8   no channel was faster than its limit (needs a log)",
+            ),
+        ];
+        for (finding, why, words) in lines {
+            assert_eq!(line(&judged(finding, why)), words);
+        }
+    }
+
+    #[test]
+    fn a_program_reads_id_says_verdict_and_why() {
+        let json = serde_json::to_value(judged(Finding::NotCheckable, "needs a log")).unwrap();
+        let expected = serde_json::json!({
+            "id": "I8",
+            "says": "no channel was faster than its limit",
+            "verdict": "not_checkable",
+            "why": "needs a log",
+        });
+        assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn only_replies_about_ourselves_are_refusals_of_us() {
+        for (reply, about_us) in [
+            ("401", true),
+            ("535 5.7.8 no", true),
+            ("550 5.1.1", false),
+            ("429", false),
+            ("dropped", false),
+        ] {
+            assert_eq!(refuses_us(reply), about_us, "{reply}");
+        }
+    }
 }

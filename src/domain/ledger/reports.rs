@@ -1,6 +1,6 @@
 //! Reads for people and for the judge.
 
-use super::Answer;
+use super::{Answer, BroadcastEvidence, SystemEvidence};
 use crate::address::Address;
 use crate::broadcast::{BroadcastState, Counts};
 use crate::channel::ChannelName;
@@ -104,25 +104,6 @@ pub struct DeliveryFilter {
     pub limit: u32,
 }
 
-/// What a judge needs to know of one broadcast.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BroadcastEvidence {
-    /// As people see it.
-    pub view: BroadcastView,
-    /// The audience: ordinal and address.
-    pub audience: Vec<(Ordinal, Address)>,
-    /// Announcements: first and last ordinal (inclusive), attempt, when.
-    pub armed: Vec<(Ordinal, Ordinal, u32, Wall)>,
-    /// Outcomes: ordinal, attempt, outcome, whether another attempt follows.
-    pub outcomes: Vec<(Ordinal, u32, OutcomeCode, bool)>,
-    /// Withdrawn announcements: first and last ordinal (inclusive), attempt.
-    pub disarmed: Vec<(Ordinal, Ordinal, u32)>,
-    /// Ranges settled without an attempt: first and last ordinal (inclusive), how.
-    pub spans: Vec<(Ordinal, Ordinal, OutcomeCode)>,
-    /// Receipts.
-    pub receipts: Vec<(Ordinal, ReceiptStatus)>,
-}
-
 /// Reads for people and for the judge.
 pub trait Reports {
     /// Broadcasts of one update, or of all that are not done, oldest first.
@@ -133,8 +114,10 @@ pub trait Reports {
         update: UpdateId,
         filter: &'a DeliveryFilter,
     ) -> Answer<'a, Vec<DeliveryView>>;
-    /// Every broadcast with all its evidence, for `oyez verify`.
+    /// One broadcast with all that is held of it, for the judge.
     fn evidence(&self, broadcast: BroadcastId) -> Answer<'_, BroadcastEvidence>;
+    /// What the judge needs beside the broadcasts.
+    fn system_evidence(&self) -> Answer<'_, SystemEvidence>;
     /// Numbers of all broadcasts.
     fn broadcast_ids(&self) -> Answer<'_, Vec<BroadcastId>>;
     /// How many starts of the program did not end on purpose, this one left out.

@@ -1,12 +1,16 @@
-//! Everything the ledger holds of a broadcast, for the judge.
+//! Everything the ledger holds, for the judge.
 
 use super::broadcast::Broadcast;
-use super::fault::Step;
+use super::fault::{Step, corrupt};
 use super::views::view;
-use super::words::{code_from, status_from};
+use super::words::{code_from, moment_after, status_from};
 use crate::key::Keys;
-use oyez_domain::id::{BroadcastId, Ordinal};
-use oyez_domain::ledger::BroadcastEvidence;
+use oyez_domain::channel::ChannelName;
+use oyez_domain::id::{BroadcastId, IncidentId, Ordinal, UpdateId};
+use oyez_domain::ledger::{
+    Answered, ArmedRun, AttemptEnd, BroadcastEvidence, DisarmedRun, ReceiptSeen, Recipient,
+    SettledRun, Start, SystemEvidence, WindowId,
+};
 use oyez_domain::time::Wall;
 use rusqlite::{Connection, Row};
 
@@ -22,73 +26,180 @@ pub(super) fn evidence(
     id: BroadcastId,
 ) -> Step<BroadcastEvidence> {
     let broadcast = Broadcast::get(connection, id)?;
-    let carries = broadcast.carries;
-    let ordinals = |row: &Row<'_>| -> Step<(Ordinal, Ordinal)> {
-        Ok((Ordinal(row.get(0)?), Ordinal(row.get(1)?)))
-    };
-    let audience = all(
-        connection,
-        id,
-        "SELECT u.ordinal, a.keyed_hash, a.ciphertext FROM audience u
-         JOIN address a ON a.id = u.address_id WHERE u.broadcast_id = ?1 ORDER BY u.ordinal",
-        |row| {
-            let (hash, sealed): (_, Vec<u8>) = (row.get(1)?, row.get(2)?);
-            let address = keys.open_address(carries, &hash, &sealed)?;
-            Ok((Ordinal(row.get(0)?), address))
-        },
-    )?;
-    let armed = all(
-        connection,
-        id,
-        "SELECT r.lo, r.hi, r.attempt, w.at FROM armed r JOIN window_ w ON w.id = r.window_id
-         WHERE r.broadcast_id = ?1 ORDER BY r.window_id, r.lo",
-        |row| {
-            let (lo, hi) = ordinals(row)?;
-            Ok((lo, hi, row.get(2)?, Wall(row.get(3)?)))
-        },
-    )?;
-    let outcomes = all(
-        connection,
-        id,
-        "SELECT ordinal, attempt, code, again FROM attempt WHERE broadcast_id = ?1",
-        |row| {
-            let code = code_from(row.get(2)?)?;
-            Ok((Ordinal(row.get(0)?), row.get(1)?, code, row.get(3)?))
-        },
-    )?;
-    let disarmed = all(
-        connection,
-        id,
-        "SELECT lo, hi, attempt FROM disarmed WHERE broadcast_id = ?1",
-        |row| {
-            let (lo, hi) = ordinals(row)?;
-            Ok((lo, hi, row.get(2)?))
-        },
-    )?;
-    let spans = all(
-        connection,
-        id,
-        "SELECT lo, hi, code FROM span WHERE broadcast_id = ?1",
-        |row| {
-            let (lo, hi) = ordinals(row)?;
-            Ok((lo, hi, code_from(row.get(2)?)?))
-        },
-    )?;
-    let receipts = all(
-        connection,
-        id,
-        "SELECT ordinal, status FROM receipt WHERE broadcast_id = ?1",
-        |row| Ok((Ordinal(row.get(0)?), status_from(row.get(1)?)?)),
-    )?;
     Ok(BroadcastEvidence {
         view: view(connection, &broadcast)?,
-        audience,
-        armed,
-        outcomes,
-        disarmed,
-        spans,
-        receipts,
+        incident: incident(&broadcast)?,
+        expires_at: broadcast.expires_at,
+        holds_unknown: broadcast.holds_unknown,
+        audience: audience(connection, keys, &broadcast)?,
+        armed: armed(connection, id)?,
+        disarmed: all(
+            connection,
+            id,
+            "SELECT lo, hi, window_id, attempt FROM disarmed WHERE broadcast_id = ?1
+             ORDER BY window_id, lo",
+            |row| {
+                Ok(DisarmedRun {
+                    window: WindowId(row.get(2)?),
+                    lo: Ordinal(row.get(0)?),
+                    hi: Ordinal(row.get(1)?),
+                    attempt: row.get(3)?,
+                })
+            },
+        )?,
+        ends: ends(connection, &broadcast)?,
+        spans: all(
+            connection,
+            id,
+            "SELECT lo, hi, code, at FROM span WHERE broadcast_id = ?1",
+            |row| {
+                Ok(SettledRun {
+                    lo: Ordinal(row.get(0)?),
+                    hi: Ordinal(row.get(1)?),
+                    code: code_from(row.get(2)?)?,
+                    at: Wall(row.get(3)?),
+                })
+            },
+        )?,
+        receipts: all(
+            connection,
+            id,
+            "SELECT ordinal, status, at_ms FROM receipt WHERE broadcast_id = ?1",
+            |row| {
+                Ok(ReceiptSeen {
+                    ordinal: Ordinal(row.get(0)?),
+                    status: status_from(row.get(1)?)?,
+                    at: moment_after(broadcast.released_at, row.get(2)?),
+                })
+            },
+        )?,
     })
+}
+
+fn incident(broadcast: &Broadcast) -> Step<IncidentId> {
+    let bytes = <[u8; 16]>::try_from(broadcast.incident.as_slice());
+    bytes
+        .map(IncidentId::from_bytes)
+        .map_err(|_| corrupt("broadcast", "incident_id", &broadcast.id.0))
+}
+
+fn audience(connection: &Connection, keys: &Keys, broadcast: &Broadcast) -> Step<Vec<Recipient>> {
+    all(
+        connection,
+        broadcast.id,
+        "SELECT u.ordinal, a.id, a.keyed_hash, a.ciphertext, s.at FROM audience u
+         JOIN address a ON a.id = u.address_id
+         LEFT JOIN suppression s ON s.keyed_hash = a.keyed_hash
+         WHERE u.broadcast_id = ?1 ORDER BY u.ordinal",
+        |row| {
+            let (hash, sealed): (_, Vec<u8>) = (row.get(2)?, row.get(3)?);
+            Ok(Recipient {
+                ordinal: Ordinal(row.get(0)?),
+                address_id: row.get(1)?,
+                address: keys.open_address(broadcast.carries, &hash, &sealed)?,
+                stopped_at: row.get::<_, Option<i64>>(4)?.map(Wall),
+            })
+        },
+    )
+}
+
+fn armed(connection: &Connection, id: BroadcastId) -> Step<Vec<ArmedRun>> {
+    all(
+        connection,
+        id,
+        "SELECT r.lo, r.hi, r.attempt, w.id, w.boot_id, w.at FROM armed r
+         JOIN window_ w ON w.id = r.window_id
+         WHERE r.broadcast_id = ?1 ORDER BY r.window_id, r.lo",
+        |row| {
+            Ok(ArmedRun {
+                window: WindowId(row.get(3)?),
+                boot: row.get(4)?,
+                lo: Ordinal(row.get(0)?),
+                hi: Ordinal(row.get(1)?),
+                attempt: row.get(2)?,
+                at: Wall(row.get(5)?),
+            })
+        },
+    )
+}
+
+fn ends(connection: &Connection, broadcast: &Broadcast) -> Step<Vec<AttemptEnd>> {
+    all(
+        connection,
+        broadcast.id,
+        "SELECT ordinal, attempt, code, again, at_ms FROM attempt WHERE broadcast_id = ?1",
+        |row| {
+            Ok(AttemptEnd {
+                ordinal: Ordinal(row.get(0)?),
+                attempt: row.get(1)?,
+                at: moment_after(broadcast.released_at, row.get(4)?),
+                code: code_from(row.get(2)?)?,
+                again: row.get(3)?,
+                not_before: None,
+            })
+        },
+    )
+}
+
+/// Starts, what people let go on, and what requests were answered.
+pub(super) fn system_evidence(connection: &Connection) -> Step<SystemEvidence> {
+    let mut starts =
+        connection.prepare("SELECT id, started_at, ended_at IS NOT NULL FROM boot ORDER BY id")?;
+    let mut resumes =
+        connection.prepare("SELECT object, at FROM audit WHERE action = 'resume' ORDER BY id")?;
+    let mut results = connection.prepare("SELECT result FROM idempotency ORDER BY at")?;
+    Ok(SystemEvidence {
+        starts: super::words::collect(starts.query([])?, |row| {
+            Ok(Start {
+                boot: row.get(0)?,
+                at: Wall(row.get(1)?),
+                ended: row.get(2)?,
+            })
+        })?,
+        resumes: super::words::collect(resumes.query([])?, |row| {
+            let object: String = row.get(0)?;
+            Ok((resumed(&object), Wall(row.get(1)?)))
+        })?,
+        answered: super::words::collect(results.query([])?, |row| {
+            answered(connection, &row.get::<_, String>(0)?)
+        })?,
+    })
+}
+
+/// The channel that an audit entry of a resume names last; nothing where all of them went on.
+fn resumed(object: &str) -> Option<ChannelName> {
+    let last = object.rsplit(' ').next().unwrap_or_default();
+    let everything = last == "system" || last.starts_with(UpdateId::PREFIX);
+    (!everything).then(|| last.parse().ok()).flatten()
+}
+
+/// What a remembered answer says was made, and whether it stands. An answer of another form made nothing lasting.
+fn answered(connection: &Connection, result: &str) -> Step<Answered> {
+    let value: serde_json::Value = super::words::from_json("idempotency", result)?;
+    let text = value.as_str().unwrap_or_default();
+    let stands = if let Ok(id) = text.parse::<IncidentId>() {
+        exists(connection, "incident", &id.as_bytes())?
+    } else if let Ok(id) = text.parse::<UpdateId>() {
+        exists(connection, "update_", &id.as_bytes())?
+    } else {
+        let broadcasts = value["broadcasts"].as_array().into_iter().flatten();
+        let mut all = true;
+        for number in broadcasts.map(|pair| pair[0].as_i64()) {
+            all &= exists(connection, "broadcast", &number)?;
+        }
+        all
+    };
+    Ok(Answered {
+        made: result.to_owned(),
+        stands,
+    })
+}
+
+fn exists(connection: &Connection, table: &str, id: &dyn rusqlite::ToSql) -> Step<bool> {
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE id = ?1)");
+    Ok(connection
+        .prepare_cached(&sql)?
+        .query_row([id], |row| row.get(0))?)
 }
 
 /// Bytes in use: pages that an earlier deletion left free are not counted, for the next rows go there.

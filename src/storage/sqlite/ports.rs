@@ -3,7 +3,7 @@
 use super::SqliteLedger;
 use super::arm::Moment;
 use super::take::SealedTaken;
-use super::{boot, deliveries, disarm, evidence, halt, import, incidents, plan};
+use super::{boot, deliveries, disarm, evidence, halt, import, incidents, left_over, plan};
 use super::{receive, record, release, subscribers, take, views};
 use oyez_domain::LedgerError;
 use oyez_domain::address::{Address, AddressKind};
@@ -13,8 +13,8 @@ use oyez_domain::incident::Incident;
 use oyez_domain::ledger::{
     Answer, Ask, BroadcastEvidence, BroadcastView, By, Decision, DeliveryFilter, DeliveryView,
     Done, Idempotency, Incidents, NewEndpoint, Queue, ReceiptRecord, Received, Recorded,
-    ReleaseOrder, Released, Releases, Reports, Statement, Subscribers, Taken, UnknownFilter,
-    WindowId,
+    ReleaseOrder, Released, Releases, Reports, Statement, Subscribers, SystemEvidence, Taken,
+    UnknownFilter, UnknownGroup, WindowId,
 };
 use oyez_domain::outcome::Reason;
 use oyez_domain::reference::UpdateReference;
@@ -149,18 +149,37 @@ impl Releases for SqliteLedger {
         _update: UpdateId,
         _channel: Option<&'a ChannelName>,
         _reasons: &'a [Reason],
+        _key: Option<&'a Idempotency>,
         _by: &'a By,
-    ) -> Answer<'a, u64> {
-        Box::pin(std::future::ready(Ok(0)))
+    ) -> Answer<'a, Done<u64>> {
+        let none = Done {
+            value: 0,
+            replayed: false,
+        };
+        Box::pin(std::future::ready(Ok(none)))
+    }
+
+    fn failures(&self, update: UpdateId) -> Answer<'_, Vec<(ChannelName, Reason, u64)>> {
+        Box::pin(self.read(move |c| left_over::failures(c, update)))
     }
 
     fn decide_unknown<'a>(
         &'a self,
         _which: &'a UnknownFilter,
         _decision: Decision,
+        _key: Option<&'a Idempotency>,
         _by: &'a By,
-    ) -> Answer<'a, u64> {
-        Box::pin(std::future::ready(Ok(0)))
+    ) -> Answer<'a, Done<u64>> {
+        let none = Done {
+            value: 0,
+            replayed: false,
+        };
+        Box::pin(std::future::ready(Ok(none)))
+    }
+
+    fn unknowns<'a>(&'a self, which: &'a UnknownFilter) -> Answer<'a, Vec<UnknownGroup>> {
+        let which = which.clone();
+        Box::pin(self.read(move |c| left_over::unknowns(c, &which)))
     }
 
     fn holds(&self) -> Answer<'_, Vec<(Option<ChannelName>, String)>> {
@@ -275,6 +294,10 @@ impl Reports for SqliteLedger {
     fn evidence(&self, broadcast: BroadcastId) -> Answer<'_, BroadcastEvidence> {
         let keys = Arc::clone(&self.keys);
         Box::pin(self.read(move |c| evidence::evidence(c, &keys, broadcast)))
+    }
+
+    fn system_evidence(&self) -> Answer<'_, SystemEvidence> {
+        Box::pin(self.read(evidence::system_evidence))
     }
 
     fn broadcast_ids(&self) -> Answer<'_, Vec<BroadcastId>> {

@@ -1,0 +1,216 @@
+//! Copies: no more than crashes and unknown outcomes allow (I3), and a last cap whatever the ledger says (I20).
+
+use super::case::{Case, Event};
+use super::findings::Findings;
+use super::scene::{NO_LOG, Scene};
+use super::{Judgement, Request};
+use crate::channel::ChannelName;
+use crate::outcome::OutcomeCode;
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// Copies of one message no recipient may ever get more of.
+const COPIES: u64 = 3;
+/// Messages one recipient may get on one channel within an hour, unless the evidence says otherwise.
+const HOURLY: u32 = 30;
+const HOUR: Duration = Duration::from_secs(3600);
+
+pub(super) fn bounded(scene: &Scene<'_>) -> Judgement {
+    let mut found = Findings::default();
+    if !scene.has_log() {
+        found.missing(NO_LOG);
+    }
+    for case in &scene.cases {
+        let copies = case.duplicates();
+        let (allowed, why) = allowed(scene, case);
+        if copies > allowed {
+            let view = &case.evidence.view;
+            found.broken(|| {
+                let (id, channel) = (view.id.0, &view.channel);
+                format!("broadcast {id} ({channel}): {copies} copies, {allowed} allowed ({why})")
+            });
+        }
+    }
+    found.judge(
+        "I3",
+        "copies stay within what crashes and unknown outcomes allow",
+    )
+}
+
+/// How many copies a broadcast may have made, and why so many.
+fn allowed(scene: &Scene<'_>, case: &Case<'_>) -> (u64, &'static str) {
+    if scene.rules(case).keyed {
+        return (0, "the provider recognises a second one");
+    }
+    let reopened = ends(case, |code, _| code == OutcomeCode::Reopened);
+    if case.evidence.holds_unknown {
+        return (reopened, "what may have been sent waits for a person");
+    }
+    let crashes = scene.evidence.unclean_ends * case.bound();
+    let retried = ends(case, |code, again| code == OutcomeCode::Unknown && again);
+    let why = "unclean ends × D, and each unknown outcome that was sent again";
+    (crashes + retried + reopened, why)
+}
+
+fn ends(case: &Case<'_>, which: impl Fn(OutcomeCode, bool) -> bool) -> u64 {
+    let ends = case.evidence.ends.iter();
+    ends.filter(|end| which(end.code, end.again)).count() as u64
+}
+
+pub(super) fn within_the_cap(scene: &Scene<'_>) -> Judgement {
+    let mut found = Findings::default();
+    if !scene.has_log() {
+        found.missing(NO_LOG);
+    }
+    for case in &scene.cases {
+        let reopened = |place: usize| {
+            let events = case.events(place).iter();
+            let again = events.filter(|event| match event {
+                Event::Ended(end) => end.code == OutcomeCode::Reopened,
+                Event::Armed(_) | Event::Disarmed(_) | Event::Settled(_) | Event::Receipt(_) => {
+                    false
+                }
+            });
+            again.count() as u64
+        };
+        for (place, _) in case.places() {
+            let copies = case.copies(place);
+            if copies > COPIES && copies > COPIES + reopened(place) {
+                found.broken(|| format!("{}: {copies} copies", case.name(place)));
+            }
+        }
+    }
+    flooded(scene, &mut found);
+    found.judge(
+        "I20",
+        "nobody got the same message more than three times, or too many messages within an hour",
+    )
+}
+
+/// Counts in the log alone, so that a ledger that is wrong hides nothing.
+fn flooded(scene: &Scene<'_>, found: &mut Findings) {
+    let channels: HashMap<_, &ChannelName> = scene
+        .cases
+        .iter()
+        .map(|case| (case.evidence.view.id, &case.evidence.view.channel))
+        .collect();
+    let channel = |request: &Request| {
+        let (broadcast, _) = request.place?;
+        channels.get(&broadcast).copied()
+    };
+    let mut moments: HashMap<(Option<&ChannelName>, &str), Vec<_>> = HashMap::new();
+    for request in scene.evidence.requests.iter().flatten() {
+        if request.effect && !request.to.is_empty() {
+            let of_one = moments.entry((channel(request), &request.to)).or_default();
+            of_one.push(request);
+        }
+    }
+    let cap = usize::try_from(scene.evidence.hourly_cap.unwrap_or(HOURLY)).unwrap_or(usize::MAX);
+    for ((channel, _), mut reached) in moments {
+        reached.sort_unstable_by_key(|request| request.since_boot);
+        let within_an_hour = |pair: &[&Request]| match (pair.first(), pair.last()) {
+            (Some(first), Some(last)) => last.since_boot.since(first.since_boot) < HOUR,
+            (None, _) | (_, None) => false,
+        };
+        if reached.len() > cap && reached.windows(cap + 1).any(within_an_hour) {
+            let channel = channel.map_or("an unknown channel", ChannelName::as_str);
+            found.broken(|| format!("more than {cap} messages to one recipient on {channel}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Play, channel, play, violated};
+
+    /// The first recipient is announced and reached again, so many times; without a crash to blame.
+    fn again(times: u32) -> Play {
+        let mut play = play();
+        play.broadcast.ends.retain(|end| end.ordinal.0 != 0);
+        for n in 0..times {
+            let (attempt, at) = (n + 1, 1500 + 500 * u64::from(n));
+            play.end_again(0, attempt, super::OutcomeCode::Orphaned, at);
+            play.arm(0, 0, attempt + 1, at + 100);
+            play.reach(0, at + 200);
+        }
+        play.end(0, times + 1, super::OutcomeCode::Accepted, 9000);
+        play
+    }
+
+    #[test]
+    fn a_copy_needs_a_crash_to_be_allowed() {
+        let mut play = again(2);
+        assert_eq!(violated(&play), ["I3"]);
+        play.unclean_ends = 1;
+        assert_eq!(
+            violated(&play),
+            [] as [String; 0],
+            "one crash may repeat D = 2"
+        );
+        play.broadcast.view.duplicate_bound = 1;
+        assert_eq!(violated(&play), ["I3"]);
+    }
+
+    #[test]
+    fn a_copy_after_an_unknown_outcome_that_was_sent_again_is_allowed() {
+        let mut play = again(1);
+        play.broadcast.ends[2].code = super::OutcomeCode::Unknown;
+        assert_eq!(violated(&play), [] as [String; 0]);
+    }
+
+    #[test]
+    fn where_the_provider_knows_the_key_no_crash_explains_a_visible_copy() {
+        let mut play = again(1);
+        play.unclean_ends = 5;
+        assert_eq!(violated(&play), [] as [String; 0]);
+        play.rules.get_mut(&channel()).unwrap().keyed = true;
+        assert_eq!(violated(&play), ["I3"]);
+        for request in play.requests.as_mut().unwrap().iter_mut().skip(3) {
+            request.effect = false;
+        }
+        assert_eq!(
+            violated(&play),
+            [] as [String; 0],
+            "it was taken for the same one"
+        );
+    }
+
+    #[test]
+    fn where_a_person_decides_only_that_person_makes_a_copy() {
+        let mut play = again(1);
+        play.unclean_ends = 5;
+        play.broadcast.holds_unknown = true;
+        assert_eq!(violated(&play), ["I3"]);
+        play.broadcast.ends[2].code = super::OutcomeCode::Reopened;
+        assert_eq!(violated(&play), [] as [String; 0]);
+    }
+
+    #[test]
+    fn four_copies_are_too_many_whatever_the_reason() {
+        let mut play = again(3);
+        play.unclean_ends = 9;
+        assert_eq!(violated(&play), ["I20"]);
+        let mut play = again(2);
+        play.unclean_ends = 9;
+        assert_eq!(violated(&play), [] as [String; 0]);
+    }
+
+    #[test]
+    fn a_flood_is_found_in_the_log_alone() {
+        let mut play = again(2);
+        play.unclean_ends = 9;
+        play.hourly_cap = Some(3);
+        assert_eq!(violated(&play), [] as [String; 0]);
+        play.hourly_cap = Some(2);
+        assert_eq!(violated(&play), ["I20"]);
+        let last = play.requests.as_mut().unwrap().last_mut().unwrap();
+        let hour = std::time::Duration::from_secs(3600);
+        (last.at, last.since_boot) = (last.at.plus(hour), last.since_boot.plus(hour));
+        play.broadcast.expires_at = play.broadcast.expires_at.plus(hour);
+        assert_eq!(
+            violated(&play),
+            [] as [String; 0],
+            "spread over more than an hour"
+        );
+    }
+}
