@@ -15,6 +15,7 @@ mod fault;
 mod halt;
 mod import;
 mod incidents;
+mod left_over;
 mod migration;
 mod plan;
 mod ports;

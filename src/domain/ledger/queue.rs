@@ -27,6 +27,8 @@ pub struct Window {
     pub duplicate_bound: u32,
     /// The broadcast's audience, for the guard that counts sends independently of the ledger.
     pub asked: u64,
+    /// Whether the update is urgent: then waiting for certainty is worth less.
+    pub urgent: bool,
     /// When its deliveries stop being useful.
     pub expires_at: Wall,
     /// Its deliveries, by ordinal.
@@ -46,6 +48,8 @@ pub struct Armed {
     pub unknowns: u32,
     /// Whether an earlier attempt may have reached the recipient: an unknown outcome, or an orphan of a crash.
     pub unsure: bool,
+    /// Why the attempt before this one ended as it did.
+    pub last_reason: Option<Reason>,
     /// When the delivery was armed for the first time: a provider forgets our key some time after this.
     pub first_armed_at: Wall,
     /// Row of the address, for the stop token.

@@ -1,6 +1,6 @@
 //! Putting an update out, and halting it.
 
-use super::{Answer, BroadcastView, By, Idempotency, Window};
+use super::{Answer, BroadcastView, By, Done, Idempotency, Window};
 use crate::address::AddressKind;
 use crate::channel::ChannelName;
 use crate::id::{BroadcastId, Ordinal, UpdateId};
@@ -74,6 +74,21 @@ pub struct UnknownFilter {
     pub deliveries: Vec<(BroadcastId, Ordinal)>,
 }
 
+/// Deliveries of one broadcast that may have been sent, for one reason. Those that were given up are not among them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownGroup {
+    /// The update.
+    pub update: UpdateId,
+    /// The channel.
+    pub channel: ChannelName,
+    /// Why nobody can tell.
+    pub reason: Option<Reason>,
+    /// How many.
+    pub deliveries: u64,
+    /// Since when, for the one that has waited longest.
+    pub since: Wall,
+}
+
 /// What a person decides about a delivery that may have been sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -124,15 +139,21 @@ pub trait Releases {
         update: UpdateId,
         channel: Option<&'a ChannelName>,
         reasons: &'a [Reason],
+        key: Option<&'a Idempotency>,
         by: &'a By,
-    ) -> Answer<'a, u64>;
+    ) -> Answer<'a, Done<u64>>;
+    /// How many deliveries of an update failed, by channel and last reason: what `retry_failed` chooses from.
+    fn failures(&self, update: UpdateId) -> Answer<'_, Vec<(ChannelName, Reason, u64)>>;
     /// Settles deliveries that may have been sent as a person decides. Returns how many.
     fn decide_unknown<'a>(
         &'a self,
         which: &'a UnknownFilter,
         decision: Decision,
+        key: Option<&'a Idempotency>,
         by: &'a By,
-    ) -> Answer<'a, u64>;
+    ) -> Answer<'a, Done<u64>>;
+    /// What `decide_unknown` would settle, oldest update first.
+    fn unknowns<'a>(&'a self, which: &'a UnknownFilter) -> Answer<'a, Vec<UnknownGroup>>;
     /// What is held: channels by name with the reason, and the whole system under `None`.
     fn holds(&self) -> Answer<'_, Vec<(Option<ChannelName>, String)>>;
 }

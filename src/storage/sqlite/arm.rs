@@ -34,6 +34,7 @@ struct Sealed {
     charged: u32,
     unknowns: u32,
     unsure: bool,
+    last_reason: Option<Reason>,
     first_armed_at: Wall,
     address_id: i64,
     keyed_hash: KeyedHash,
@@ -60,6 +61,7 @@ impl SealedWindow {
             update: self.broadcast.update,
             duplicate_bound: self.broadcast.duplicate_bound,
             asked: u64::from(self.broadcast.asked()),
+            urgent: self.broadcast.urgent,
             expires_at: self.broadcast.expires_at,
             armed,
         })
@@ -80,6 +82,7 @@ impl Sealed {
             charged: row.get(9)?,
             unknowns: row.get(10)?,
             unsure: row.get(11)?,
+            last_reason: super::words::reason_from(row.get(13)?)?,
             first_armed_at: Wall(row.get(12)?),
             address_id: row.get(0)?,
             keyed_hash: row.get(1)?,
@@ -102,6 +105,7 @@ impl Sealed {
             charged: self.charged,
             unknowns: self.unknowns,
             unsure: self.unsure,
+            last_reason: self.last_reason,
             first_armed_at: self.first_armed_at,
             address_id: self.address_id,
             address: keys.open_address(kind, &self.keyed_hash, &self.ciphertext)?,
@@ -182,7 +186,7 @@ fn next_in_audience(
     rows: u32,
 ) -> Step<Vec<Sealed>> {
     let sql = format!(
-        "SELECT {COLUMNS}, u.ordinal, 0, 0, 0, 0, 0 FROM audience u {JOINED}
+        "SELECT {COLUMNS}, u.ordinal, 0, 0, 0, 0, 0, NULL FROM audience u {JOINED}
          WHERE u.broadcast_id = ?1 AND u.ordinal >= ?2 ORDER BY u.ordinal LIMIT ?3"
     );
     let mut statement = connection.prepare_cached(&sql)?;
@@ -245,7 +249,8 @@ fn due_now(
     now: Wall,
 ) -> Step<Vec<Sealed>> {
     let sql = format!(
-        "SELECT {COLUMNS}, x.ordinal, x.attempt, x.charged, x.unknowns, x.unsure, 0 FROM exception x
+        "SELECT {COLUMNS}, x.ordinal, x.attempt, x.charged, x.unknowns, x.unsure, 0, x.reason
+         FROM exception x
          JOIN audience u ON u.broadcast_id = x.broadcast_id AND u.ordinal = x.ordinal {JOINED}
          WHERE x.broadcast_id = ?1 AND x.state = 1 AND x.not_before <= ?2
          ORDER BY x.not_before, x.ordinal LIMIT ?3"
