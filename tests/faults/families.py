@@ -1,7 +1,7 @@
 """Every row, family by family, in the order in which they run; and the tools that some of them need."""
-import kills, outages, doubts, ending, submitting, urgency, reports, partners
+import kills, disks, databases, copies, clocks, outages, doubts, ending, submitting, urgency, reports, partners
 
 # Programs that tests/tools/fetch gets for a row.
-TOOLS = {}
+TOOLS = {"fsync": ("strace",), "clock": ("libfaketime",)}
 # Rows that run tests of the Rust code.
 RUST = set()

@@ -156,9 +156,19 @@ class Stage:
         finally:
             connection.close()
 
+    def page(self, path):
+        """What anybody may look at, such as /readyz: status and text."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
     def oyez(self, *arguments, seconds=300):
         """A command against this stage: exit code, what it printed as JSON if it is, and what it said."""
-        done = subprocess.run([BINARY, *arguments, "--config", self.config, "--json"], env=ENVIRONMENT,
+        done = subprocess.run([*self.prefix, BINARY, *arguments, "--config", self.config, "--json"], env=ENVIRONMENT,
                               capture_output=True, text=True, timeout=seconds)
         try:
             printed = json.loads(done.stdout)
@@ -175,9 +185,12 @@ class Stage:
             email = f"r{n:07}@kill.test" if n < first + emails else ""
             rows.append(f"{email},{f'+4479{n:08}' if n < first + phones else ''}")
         if len(rows) > 1:
-            self.call("POST", "/subscribers/import", "\n".join(rows).encode(), kind="text/csv", seconds=600)
+            self.import_people(rows)
         self.add_partners(partners)
         self.recipients += emails + phones + partners
+
+    def import_people(self, rows):
+        self.call("POST", "/subscribers/import", "\n".join(rows).encode(), kind="text/csv", seconds=600)
 
     def add_partners(self, many, channel="partners"):
         def some(numbers):
@@ -268,7 +281,7 @@ def exchange(connection, method, path, body=None, key=None, kind="application/js
         headers["Content-Type"] = kind
     if method == "POST":
         headers["Idempotency-Key"] = key or f"fault-{random.random()}"
-    connection.request(method, path if path[:2] == "//" else f"/api/v1{path}", data, headers)
+    connection.request(method, f"/api/v1{path}", data, headers)
     answer = connection.getresponse()
     return answer.status, answer.headers, answer.read()
 

@@ -14,7 +14,7 @@ def urgent(it):
         stage.open()
         rows = ["email,topics"] + [f"r{n:07}@kill.test,bulk" for n in range(1, BACKLOG + 1)]
         rows += [f"s{n:07}@seed.test,seed" for n in range(1, SEEDS + 1)]
-        stage.call("POST", "/subscribers/import", "\n".join(rows).encode(), kind="text/csv", seconds=600)
+        stage.import_people(rows)
         began = boottime_us()
         stage.release(audience={"topics": ["bulk"]})
         until(lambda: len(stage.providers.records()) > 100, 60, "the backlog does not begin to leave", 0.05)
