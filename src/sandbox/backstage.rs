@@ -11,6 +11,7 @@ use crate::clock;
 use crate::hook::Seen;
 use crate::log::Log;
 use crate::mastodon::Accounts;
+use crate::notify::Postbox;
 use crate::play::Play;
 use crate::receipts::Courier;
 use crate::scenario::Scenario;
@@ -21,6 +22,7 @@ pub(crate) struct Backstage {
     pub(crate) courier: Courier,
     pub(crate) accounts: Accounts,
     pub(crate) seen: Seen,
+    pub(crate) postbox: Postbox,
     play: RwLock<Arc<Play>>,
     tasks: Tasks,
     started_us: u64,
@@ -63,6 +65,7 @@ impl Backstage {
             courier: Courier::default(),
             accounts: Accounts::default(),
             seen: Seen::default(),
+            postbox: Postbox::default(),
             play: RwLock::new(Arc::new(Play::new(scenario, clock::boottime_us()))),
             tasks,
             started_us: clock::boottime_us(),

@@ -24,6 +24,8 @@ pub(crate) struct Request {
     pub(crate) channel: String,
     /// Path after the channel, without a slash at either end.
     pub(crate) path: String,
+    /// What stands behind the question mark.
+    pub(crate) query: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
@@ -72,6 +74,7 @@ impl Request {
             .await
             .map_err(|_| Cut)?
             .to_bytes();
+        let query = head.uri.query().unwrap_or("").to_owned();
         let path = head.uri.path().trim_matches('/');
         let (channel, path) = path.split_once('/').unwrap_or((path, ""));
         let (channel, path) = (channel.to_owned(), path.to_owned());
@@ -79,6 +82,7 @@ impl Request {
             method: head.method,
             channel,
             path,
+            query,
             headers: head.headers,
             body,
         })

@@ -15,7 +15,7 @@ use crate::exchange::{Answer, Cut, Outcome, Request};
 use crate::log::Entry;
 use crate::play::{Ask, ChannelPlay, Point, Turn};
 use crate::scenario::Action;
-use crate::{hook, mastodon, receipts, sms};
+use crate::{hook, mastodon, notify, receipts, sms};
 
 /// Serves one connection until the client leaves or the script cuts it. An idle connection stays open: a close of
 /// ours that crosses a request on the wire would be a fault that no script asked for.
@@ -93,6 +93,7 @@ enum Place<'a> {
     Statuses,
     Mastodon(mastodon::Reading<'a>),
     Hook(&'a str),
+    Notify(notify::Asked),
     Nowhere,
 }
 
@@ -108,6 +109,9 @@ impl<'a> Place<'a> {
             Some(("mastodon", rest)) if get => {
                 mastodon::Reading::of(rest).map_or(Self::Nowhere, Self::Mastodon)
             }
+            Some(("notify", rest)) if post || get => {
+                notify::Asked::of(rest, post).map_or(Self::Nowhere, Self::Notify)
+            }
             Some(("hook", endpoint)) if post && !endpoint.is_empty() => Self::Hook(endpoint),
             _ => Self::Nowhere,
         }
@@ -122,6 +126,7 @@ impl<'a> Place<'a> {
             ),
             Self::Mastodon(_) => (request.channel.clone(), String::new()),
             Self::Hook(endpoint) => (endpoint.to_owned(), hook::key(request)),
+            Self::Notify(_) => notify::to_and_key(request),
             Self::Nowhere => (String::new(), String::new()),
         }
     }
@@ -143,6 +148,13 @@ impl<'a> Place<'a> {
                 now.as_second(),
                 &backstage.next_id(),
             ),
+            Self::Notify(asked) => backstage.postbox.answer(
+                asked,
+                request,
+                play,
+                now.as_second(),
+                &backstage.next_id(),
+            ),
             Self::Nowhere => Outcome::refused(404, r#"{"error":"not found"}"#.to_owned()),
         }
     }
@@ -157,6 +169,7 @@ impl<'a> Place<'a> {
         match self {
             Self::Sms => sms::error(code, message),
             Self::Statuses | Self::Mastodon(_) => mastodon::error(message),
+            Self::Notify(_) => notify::error(status, notify::kind(status), message),
             Self::Hook(_) | Self::Nowhere => message.to_owned(),
         }
     }

@@ -14,6 +14,7 @@ mod http;
 mod log;
 mod mastodon;
 mod matching;
+mod notify;
 mod play;
 mod receipts;
 mod scenario;

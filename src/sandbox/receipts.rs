@@ -63,10 +63,20 @@ pub(crate) struct Taken {
     pub(crate) to: String,
     pub(crate) id: String,
     pub(crate) reference: String,
+    pub(crate) form: Form,
+}
+
+/// Whose words a receipt is in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A gateway's as many vendors build them.
+    Gateway,
+    /// GOV.UK Notify's.
+    Notify,
 }
 
 /// The body of a receipt.
-#[derive(Serialize)]
+#[derive(Clone, Copy, Serialize)]
 struct Receipt<'a> {
     id: &'a str,
     reference: &'a str,
@@ -87,6 +97,19 @@ struct Post {
 pub(crate) struct Courier {
     idle: Mutex<Vec<(SocketAddr, SendRequest<Full<Bytes>>)>>,
     permits: Semaphore,
+}
+
+impl Form {
+    fn write(self, receipt: &Receipt<'_>) -> Vec<u8> {
+        let status = match (self, receipt.status, receipt.error) {
+            (Self::Gateway, status, _) => status,
+            (Self::Notify, "delivered", _) => "delivered",
+            (Self::Notify, _, Some("phone_off")) => "temporary-failure",
+            (Self::Notify, ..) => "permanent-failure",
+        };
+        let receipt = Receipt { status, ..*receipt };
+        serde_json::to_vec(&receipt).unwrap_or_default()
+    }
 }
 
 impl Default for Courier {
@@ -139,7 +162,7 @@ fn plan(
         channel: taken.channel.clone(),
         callback: callback.clone(),
         token,
-        body: serde_json::to_vec(receipt).unwrap_or_default().into(),
+        body: taken.form.write(receipt).into(),
         after_ms,
     };
     let real = Receipt {

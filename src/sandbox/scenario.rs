@@ -22,9 +22,11 @@ pub struct ChannelScript {
     pub rules: Vec<Rule>,
     /// Receipts of an SMS gateway; the first that matches wins, and without one a message is delivered.
     pub receipts: Vec<ReceiptRule>,
+    /// Where receipts go for a provider whose callback address is set on its own page (GOV.UK Notify).
+    pub receipt_url: Option<String>,
     /// Bearer token that receipts carry.
     pub receipt_token: Option<Secret>,
-    /// Bearer token an SMS gateway or Mastodon asks for. Mastodon without one takes any token, but asks for some.
+    /// Bearer token an SMS gateway or Mastodon asks for, or the API key of GOV.UK Notify. Mastodon without one takes any token, but asks for some.
     pub bearer_token: Option<Secret>,
     /// Offers AUTH PLAIN and takes mail only after it.
     pub smtp_login: Option<Login>,

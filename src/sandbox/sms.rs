@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exchange::{Outcome, Request};
 use crate::play::ChannelPlay;
-use crate::receipts::{Callback, Taken};
+use crate::receipts::{Callback, Form, Taken};
 
 /// The body of a send request. Everything is optional here, so that each fault gets its own error.
 #[derive(Default, Deserialize)]
@@ -86,6 +86,7 @@ pub(crate) fn send(request: &Request, play: &ChannelPlay, id: &str) -> Outcome {
         to: message.to,
         id: id.to_owned(),
         reference: message.reference,
+        form: Form::Gateway,
     };
     Outcome {
         receipt: callback.flatten().map(|callback| (callback, taken)),

@@ -8,6 +8,7 @@
 mod callbacks;
 mod demo;
 mod log;
+mod notify;
 mod partners;
 mod sms;
 mod smtp;
