@@ -1,7 +1,7 @@
 """Every row, family by family, in the order in which they run; and the tools that some of them need."""
-import kills, disks, databases, copies, clocks, outages, doubts, ending, submitting, urgency, reports, partners
+import kills, power, disks, databases, copies, clocks, outages, doubts, ending, submitting, urgency, reports, screens, partners
 
 # Programs that tests/tools/fetch gets for a row.
-TOOLS = {"fsync": ("strace",), "clock": ("libfaketime",)}
-# Rows that run tests of the Rust code.
-RUST = set()
+TOOLS = {"fsync": ("strace",), "power": ("strace",), "clock": ("libfaketime",)}
+
+# tests/faults/rust.py: rust(row, promise, nextest filter)

@@ -11,6 +11,12 @@ def records(path, start=0):
         return [json.loads(line) for line in f if line.endswith("\n")]
 
 
+def write(path, found):
+    """Another log of these lines."""
+    with open(path, "w") as f:
+        f.writelines(json.dumps(r) + "\n" for r in found)
+
+
 def effects(found, channel=None):
     """What reached somebody."""
     return [r for r in found if r["effect"] and channel in (None, r["channel"])]

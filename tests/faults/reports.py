@@ -3,7 +3,7 @@ import http.client, json, random
 from concurrent.futures import ThreadPoolExecutor
 
 from row import row
-from settings import TOKEN, sms
+from settings import sms
 from stage import Stage, until
 
 MANY, FORGED = 1000, 1000
@@ -13,7 +13,7 @@ MANY, FORGED = 1000, 1000
      "meant; 1,000 forged ones change nothing and send nothing.", seconds=120, busy=False)
 def receipts(it):
     script = {
-        "receipt_token": TOKEN,
+        "receipt_token": Stage.token,
         # A reply that takes its time is overtaken by its own receipt.
         "rules": [{"when": {"fraction": 0.2}, "latency_ms": 200}],
         "receipts": [
@@ -49,7 +49,7 @@ def forge(it, stage):
         rng = random.Random(it.seed + n)
         reference = rng.choice(references)
         kind = n % 4
-        token = {0: "not-the-token", 1: None}.get(kind, TOKEN)
+        token = {0: "not-the-token", 1: None}.get(kind, Stage.token)
         if kind == 2:
             reference = f"forged-{n}"
         if kind == 3:

@@ -71,6 +71,8 @@ class Providers:
 class Stage:
     """A server with its channels, its providers and its people."""
 
+    token = settings.TOKEN
+
     def __init__(self, folder, *channels, engine=None, watched=True, more=""):
         self.folder, self.store = folder, os.path.join(folder, "store")
         self.port = free_port()
@@ -252,30 +254,29 @@ class Stage:
         path = self.providers.log
         if logs:
             path = os.path.join(self.folder, "all.jsonl")
-            with open(path, "w") as f:
-                f.writelines(json.dumps(r) + "\n" for r in sorted(
-                    (r for one in logs for r in log.records(one)), key=lambda r: r["t_us"]))
-        code, verdict, said = self.oyez("verify", "--log", path)
-        if not isinstance(verdict, dict):
-            raise Missed(f"verify ended with {code} and said: {said}")
-        return verdict
+            log.write(path, sorted((r for one in logs for r in log.records(one)), key=lambda r: r["t_us"]))
+        return verdict(*self.oyez("verify", "--log", path))
 
-    def judge(self, it, lost=0, duplicates=0, unknown=0, verdict=None):
+    def verify_copy(self, store, path):
+        """The same of a copy of the data directory."""
+        return verdict(*self.oyez("verify", "--data-dir", store, "--log", path))
+
+    def judge(self, it, duplicates=0, unknown=0, verdict=None):
         """The figures that every row shows; the bounds are those of the row."""
-        verdict = verdict or self.verify()
-        it.shows("recipients", verdict["recipients"], equals=self.recipients)
-        it.shows("accepted", verdict["accepted"], equals=self.recipients - verdict["unknown"])
-        it.shows("lost", verdict["lost"], equals=lost)
-        it.shows("duplicates", verdict["duplicates"], at_most=duplicates)
-        it.shows("unknown", verdict["unknown"], at_most=unknown)
-        it.shows("violations", len(verdict["violations"]), equals=0, why=verdict["violations"])
+        found = verdict or self.verify()
+        it.shows("recipients", found["recipients"], equals=self.recipients)
+        it.shows("accepted", found["accepted"], equals=self.recipients - found["unknown"])
+        it.shows("lost", found["lost"], equals=0)
+        it.shows("duplicates", found["duplicates"], at_most=duplicates)
+        it.shows("unknown", found["unknown"], at_most=unknown)
+        it.shows("violations", len(found["violations"]), equals=0, why=found["violations"])
         if self.watch:
             it.counted(self.watch)
-        return verdict
+        return found
 
 
 def exchange(connection, method, path, body=None, key=None, kind="application/json"):
-    headers = {"Authorization": f"Bearer {settings.TOKEN}"}
+    headers = {"Authorization": f"Bearer {Stage.token}"}
     data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
     if data is not None:
         headers["Content-Type"] = kind
@@ -284,6 +285,12 @@ def exchange(connection, method, path, body=None, key=None, kind="application/js
     connection.request(method, f"/api/v1{path}", data, headers)
     answer = connection.getresponse()
     return answer.status, answer.headers, answer.read()
+
+
+def verdict(code, printed, said):
+    if not isinstance(printed, dict):
+        raise Missed(f"verify ended with {code} and said: {said}")
+    return printed
 
 
 def until(condition, seconds, complaint, pause=0.005):

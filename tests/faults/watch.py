@@ -1,15 +1,14 @@
-"""Reads the counts as a screen would, four times a second, and keeps those that cannot be true."""
+"""Reads the counts as a screen would, four times a second or oftener, and keeps those that cannot be true."""
 import http.client, json, threading
 
-PERIOD_SECONDS = 0.25
 ENDS = ("accepted", "failed", "unknown", "suppressed", "stopped", "expired", "superseded", "pending")
 
 
 class Watch:
     """Samples one update's progress, through crashes and restarts, from `begin` to `stop`."""
 
-    def __init__(self, stage):
-        self.stage, self.update = stage, None
+    def __init__(self, stage, period_seconds=0.25):
+        self.stage, self.period_seconds, self.update = stage, period_seconds, None
         self.samples, self.untrue = 0, []
         self.asked, self.accepted = {}, {}
         self.over = threading.Event()
@@ -27,7 +26,7 @@ class Watch:
             self.thread.join()
 
     def run(self):
-        while not self.over.wait(PERIOD_SECONDS):
+        while not self.over.wait(self.period_seconds):
             update = self.update
             try:
                 status, _, text = self.stage.ask("GET", f"/updates/{update}/progress", seconds=10)
