@@ -50,7 +50,8 @@ pub struct Armed {
     pub unsure: bool,
     /// Why the attempt before this one ended as it did.
     pub last_reason: Option<Reason>,
-    /// When the delivery was armed for the first time: a provider forgets our key some time after this.
+    /// When the delivery was armed for the first time, announcements that were taken back left out: a provider
+    /// forgets our key some time after this.
     pub first_armed_at: Wall,
     /// Row of the address, for the stop token.
     pub address_id: i64,
@@ -161,6 +162,11 @@ pub trait Queue {
     fn end_cleanly(&self, now: Wall) -> Answer<'_, ()>;
 }
 
+/// How long a receipt waits for the acceptance that names its message.
+pub const PARKED_SECONDS: u64 = 72 * 3600;
+/// So many receipts wait at most; the oldest give way.
+pub const PARKED_RECEIPTS: u32 = 10_000;
+
 /// Which message a receipt means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReceiptAbout {
@@ -192,6 +198,6 @@ pub struct Received {
     pub repeated: u64,
     /// Name something that was never armed.
     pub never_armed: u64,
-    /// Name an identifier that is not known yet; kept for 72 hours.
+    /// Name an identifier that is not known yet; kept for [`PARKED_SECONDS`].
     pub parked: u64,
 }
