@@ -15,7 +15,8 @@ use oyez_domain::outcome::{Scope, Verdict};
 use oyez_domain::parcel::{Parcel, Secret};
 use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt};
 use oyez_domain::rendered::{Fit, Piece, Rendered};
-use oyez_domain::text::{Line, measure};
+use oyez_domain::text::Line;
+use oyez_domain::text::measure::Measure;
 use oyez_domain::time::Wall;
 use oyez_domain::{BoxFuture, Channel, Clock, Refusal};
 use reqwest::Method;
@@ -267,7 +268,7 @@ impl Channel for Mastodon {
     fn render(&self, notice: &Notice) -> Result<Rendered, Refusal> {
         let text = self.text(notice);
         let fit = Fit {
-            length: measure::graphemes_with_urls(&text, PER_URL),
+            length: Measure::Post { per_link: PER_URL }.of(&text),
             limit: self.capabilities.limit,
             unit: self.capabilities.unit.code().to_owned(),
             encoding: String::new(),

@@ -18,7 +18,8 @@ use oyez_domain::outcome::{Scope, Verdict};
 use oyez_domain::parcel::{Parcel, Secret};
 use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt};
 use oyez_domain::rendered::{Fit, Personal, Rendered};
-use oyez_domain::text::gsm7::{self, Fold};
+use oyez_domain::text::fold::{Charset, fold, is_welsh};
+use oyez_domain::text::sms;
 use oyez_domain::{BoxFuture, Channel, Clock, Refusal};
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder};
@@ -95,6 +96,18 @@ pub struct Settings {
     /// Seconds the gateway has to answer, body included.
     #[serde(default = "default_timeout")]
     pub timeout_seconds: u64,
+}
+
+/// How far a text may be changed so that it needs fewer parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fold {
+    /// Everything that has a plain counterpart is replaced, Welsh letters too.
+    GsmStrict,
+    /// As strict, but Welsh letters stay, and the text travels as UCS-2.
+    KeepWelsh,
+    /// Nothing is changed.
+    Off,
 }
 
 fn default_method() -> String {
@@ -341,14 +354,15 @@ impl Channel for SmsHttp {
     }
 
     fn render(&self, notice: &Notice) -> Result<Rendered, Refusal> {
-        let folded = gsm7::fold(&self.text(notice), self.settings.fold);
-        let length = gsm7::measure(&folded.text);
-        let encoding = match length.encoding {
-            gsm7::Encoding::Gsm7 => "gsm7",
-            gsm7::Encoding::Ucs2 => "ucs2",
+        let keep = |sign| match self.settings.fold {
+            Fold::GsmStrict => Charset::Gsm7.carries(sign),
+            Fold::KeepWelsh => Charset::Gsm7.carries(sign) || is_welsh(sign),
+            Fold::Off => true,
         };
-        let replaced = folded.replaced.iter();
-        let replaced = replaced.map(|(from, to)| format!("{from:?} becomes {to:?}"));
+        let folded = fold(&self.text(notice), keep);
+        let length = sms::measure(&folded.text);
+        let encoding = length.encoding.code();
+        let replaced = folded.foldings.iter().map(ToString::to_string);
         let left = folded
             .left
             .iter()

@@ -102,6 +102,10 @@ pub enum LengthUnit {
     Part,
     /// Grapheme clusters.
     Grapheme,
+    /// X's weights: most letters of Europe 1, all else 2, a link 23.
+    Weight,
+    /// UTF-16 units.
+    Utf16,
     /// Bytes.
     Byte,
 }
@@ -112,7 +116,21 @@ impl LengthUnit {
         match self {
             Self::Part => "part",
             Self::Grapheme => "grapheme",
+            Self::Weight => "weight",
+            Self::Utf16 => "utf16",
             Self::Byte => "byte",
+        }
+    }
+
+    /// What people call so many of them.
+    pub fn label(self, length: u32) -> &'static str {
+        match (self, length) {
+            (Self::Part, 1) => "part",
+            (Self::Part, _) => "parts",
+            (Self::Grapheme | Self::Weight | Self::Utf16, 1) => "character",
+            (Self::Grapheme | Self::Weight | Self::Utf16, _) => "characters",
+            (Self::Byte, 1) => "byte",
+            (Self::Byte, _) => "bytes",
         }
     }
 }

@@ -1,20 +1,77 @@
-//! Length as networks count it.
+//! How networks count length, and how much they take.
 
+use super::link::links;
+use super::{sms, weight};
+use crate::channel::LengthUnit;
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Grapheme clusters, with every `http(s)://` URL counted as `per_url` (Mastodon's rule: 23).
-pub fn graphemes_with_urls(text: &str, per_url: u32) -> u32 {
-    let mut length = 0u32;
-    let mut rest = text;
-    while let Some(at) = next_url(rest) {
-        let (head, tail) = rest.split_at(at);
-        let end = tail.find(char::is_whitespace).unwrap_or(tail.len());
-        length = length
-            .saturating_add(graphemes(head))
-            .saturating_add(per_url);
-        rest = tail.get(end..).unwrap_or("");
+/// A way of counting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// SMS parts.
+    Parts,
+    /// Grapheme clusters.
+    Graphemes,
+    /// Grapheme clusters as Mastodon counts them: every link with a scheme as `per_link`, and of `@who@server` only
+    /// `@who`.
+    Post {
+        /// The instance's `characters_reserved_per_url`.
+        per_link: u32,
+    },
+    /// X's weights.
+    Weight,
+    /// UTF-16 units.
+    Utf16,
+    /// Bytes of UTF-8.
+    Bytes,
+}
+
+/// The most that a channel takes, in one way of counting; some networks set two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// How it counts.
+    pub measure: Measure,
+    /// The most.
+    pub most: u32,
+}
+
+impl Measure {
+    /// The length of a text.
+    pub fn of(self, text: &str) -> u32 {
+        match self {
+            Self::Parts => sms::measure(text).parts,
+            Self::Graphemes => graphemes(text),
+            Self::Post { per_link } => post(text, per_link),
+            Self::Weight => weight::weight(text),
+            Self::Utf16 => text
+                .chars()
+                .map(|sign| if sign.len_utf16() == 2 { 2 } else { 1 })
+                .sum(),
+            Self::Bytes => u32::try_from(text.len()).unwrap_or(u32::MAX),
+        }
     }
-    length.saturating_add(graphemes(rest))
+
+    /// The unit it counts in.
+    pub fn unit(self) -> LengthUnit {
+        match self {
+            Self::Parts => LengthUnit::Part,
+            Self::Graphemes | Self::Post { .. } => LengthUnit::Grapheme,
+            Self::Weight => LengthUnit::Weight,
+            Self::Utf16 => LengthUnit::Utf16,
+            Self::Bytes => LengthUnit::Byte,
+        }
+    }
+}
+
+impl Limit {
+    /// By how much a text is too long: in units of the measure, for SMS in those that parts are made of.
+    pub fn excess(self, text: &str) -> u32 {
+        if self.measure == Measure::Parts {
+            sms::excess(text, self.most)
+        } else {
+            self.measure.of(text).saturating_sub(self.most)
+        }
+    }
 }
 
 /// Grapheme clusters: what a person takes for one character.
@@ -22,35 +79,134 @@ pub fn graphemes(text: &str) -> u32 {
     u32::try_from(text.graphemes(true).count()).unwrap_or(u32::MAX)
 }
 
-fn next_url(text: &str) -> Option<usize> {
-    ["http://", "https://"]
-        .iter()
-        .filter_map(|scheme| text.find(scheme))
-        .min()
+fn post(text: &str, per_link: u32) -> u32 {
+    let (mut length, mut seen) = (0u32, 0);
+    for link in links(text).into_iter().filter(|link| link.scheme) {
+        let before = text
+            .get(seen..link.place.start)
+            .map_or(0, with_short_mentions);
+        length = length.saturating_add(before).saturating_add(per_link);
+        seen = link.place.end;
+    }
+    length.saturating_add(text.get(seen..).map_or(0, with_short_mentions))
+}
+
+/// Counts `@who@server.example` as `@who`.
+fn with_short_mentions(text: &str) -> u32 {
+    let ats = text.match_indices('@');
+    let servers = ats.filter_map(|(at, _)| server_of_mention(text.get(..at)?, text.get(at + 1..)?));
+    graphemes(text).saturating_sub(servers.map(|server| graphemes(server) + 1).sum())
+}
+
+/// The server in `who@server.example`, where an `@` stood before it and nothing that would belong to it before that.
+fn server_of_mention<'a>(before: &str, behind: &'a str) -> Option<&'a str> {
+    let name = |text: &'a str| {
+        let in_name = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '_' | '-' | '.');
+        let end = text.find(|sign| !in_name(sign)).unwrap_or(text.len());
+        text.split_at_checked(end)
+            .filter(|(name, _)| !name.is_empty())
+    };
+    if before.ends_with(|sign: char| sign.is_alphanumeric() || "_/=".contains(sign)) {
+        return None;
+    }
+    let (_, rest) = name(behind)?;
+    let (server, _) = name(rest.strip_prefix('@')?)?;
+    Some(server.trim_end_matches(['.', '-'])).filter(|server| !server.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::hostile::Hostile;
+
+    const POST: Measure = Measure::Post { per_link: 23 };
+    /// What Bluesky takes: both at once.
+    const BOTH: [Limit; 2] = [
+        Limit {
+            measure: Measure::Graphemes,
+            most: 300,
+        },
+        Limit {
+            measure: Measure::Bytes,
+            most: 3000,
+        },
+    ];
 
     #[test]
-    fn vector_graphemes_are_what_people_take_for_one_character() {
-        for text in ["👨‍👩‍👧‍👦", "e\u{301}", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "🇬🇧", "👍🏽"]
-        {
-            assert_eq!(graphemes(text), 1, "{text}");
+    fn vector_graphemes_bytes_and_utf16_units() {
+        for (text, bytes, utf16, code_points) in [
+            ("👨\u{200d}👩\u{200d}👧\u{200d}👦", 25, 11, 7),
+            ("e\u{301}", 3, 2, 2),
+            (
+                "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}",
+                28,
+                14,
+                7,
+            ),
+            ("🇬🇧", 8, 4, 2),
+            ("👍🏽", 8, 4, 2),
+        ] {
+            let counted = [Measure::Graphemes, Measure::Bytes, Measure::Utf16]
+                .map(|measure| measure.of(text));
+            assert_eq!(counted, [1, bytes, utf16], "{text}");
+            assert_eq!(text.chars().count(), code_points, "{text}");
         }
     }
 
     #[test]
-    fn a_url_counts_the_same_however_long_it_is() {
-        assert_eq!(
-            graphemes_with_urls("see https://status.example.gov.uk/u/7QX-4HM now", 23),
-            4 + 23 + 4
-        );
-        assert_eq!(
-            graphemes_with_urls("status.example.gov.uk", 23),
-            21,
-            "without a scheme it is plain text"
-        );
+    fn vector_a_post_may_have_300_graphemes_and_3000_bytes_and_no_more_of_either() {
+        let excess = |text: &str| BOTH.map(|limit| limit.excess(text));
+        let family = "👨\u{200d}👩\u{200d}👧\u{200d}👦";
+        assert_eq!(excess(&"a".repeat(300)), [0, 0]);
+        assert_eq!(excess(&"a".repeat(301)), [1, 0]);
+        assert_eq!(excess(&family.repeat(120)), [0, 0]);
+        assert_eq!(excess(&family.repeat(121)), [0, 25]);
+        let example = "✨ example mentioning @atproto.com to share the URL 👨\u{200d}❤\u{fe0f}\u{200d}👨 https://en.wikipedia.org/wiki/CBOR.";
+        let link = links(example).pop().unwrap();
+        assert_eq!(link.place, 74..108);
+    }
+
+    #[test]
+    fn vector_in_a_post_links_count_23_and_mentions_lose_their_server() {
+        for (text, length) in [
+            (
+                "see https://status.example.gov.uk/u/7QX-4HM now",
+                4 + 23 + 4,
+            ),
+            ("https://status.example.gov.uk/u/7QX-4HM.", 24),
+            ("status.example.gov.uk", 21),
+            ("https://", 8),
+            ("@who@social.example hello", 4 + 6),
+            ("by @who@social.example.", 3 + 4 + 1),
+            ("mail jo@example.org", 19),
+            ("👨\u{200d}👩\u{200d}👧\u{200d}👦 e\u{301}", 3),
+            ("@@who @ @", 9),
+        ] {
+            assert_eq!(POST.of(text), length, "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_in_excess_exactly_when_it_fits() {
+        let measures = [
+            Measure::Parts,
+            Measure::Graphemes,
+            POST,
+            Measure::Weight,
+            Measure::Utf16,
+            Measure::Bytes,
+        ];
+        for seed in 0..300 {
+            let text = Hostile::new(seed).text(300);
+            for measure in measures {
+                let length = measure.of(&text);
+                let excess = |most| Limit { measure, most }.excess(&text);
+                assert_eq!(excess(length.max(1)), 0, "seed {seed} {measure:?}");
+                assert!(
+                    length <= 1 || excess(length - 1) > 0,
+                    "seed {seed} {measure:?}"
+                );
+            }
+        }
     }
 }

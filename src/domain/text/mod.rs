@@ -1,7 +1,15 @@
 //! Texts that were checked when they came in, and how times are spoken.
 
+pub mod fold;
 pub mod gsm7;
+#[cfg(test)]
+pub(crate) mod hostile;
+pub mod link;
 pub mod measure;
+pub mod sentence;
+pub mod sms;
+pub mod telephone;
+pub mod weight;
 
 use crate::error::Refusal;
 use crate::time::Wall;
