@@ -15,7 +15,7 @@ use crate::exchange::{Answer, Cut, Outcome, Request};
 use crate::log::Entry;
 use crate::play::{Ask, ChannelPlay, Point, Turn};
 use crate::scenario::Action;
-use crate::{hook, mastodon, notify, receipts, sms};
+use crate::{hook, kannel, mastodon, notify, receipts, sms, twilio, vonage};
 
 /// Serves one connection until the client leaves or the script cuts it. An idle connection stays open: a close of
 /// ours that crosses a request on the wire would be a fault that no script asked for.
@@ -36,7 +36,7 @@ async fn answer(
     let place = Place::of(&request);
     let (to, key) = place.to_and_key(&request);
     let play = backstage.play().channel(&request.channel);
-    let turn = turn(&play, &request, &to, &key);
+    let turn = turn(place, &play, &to, &key);
     let outcome = place.scripted(turn.action.as_ref(), || {
         place.usual(&request, &play, &backstage)
     });
@@ -71,8 +71,8 @@ async fn answer(
 }
 
 /// The script's turn. Only what could have an effect is played with; reading is answered as usual.
-fn turn(play: &ChannelPlay, request: &Request, to: &str, key: &str) -> Turn {
-    if request.method != Method::POST {
+fn turn(place: Place<'_>, play: &ChannelPlay, to: &str, key: &str) -> Turn {
+    if !place.can_have_an_effect() {
         return Turn::default();
     }
     let at_us = clock::boottime_us();
@@ -94,6 +94,10 @@ enum Place<'a> {
     Mastodon(mastodon::Reading<'a>),
     Hook(&'a str),
     Notify(notify::Asked),
+    Twilio(&'a str),
+    Kannel,
+    Vonage,
+    VonageBalance,
     Nowhere,
 }
 
@@ -112,8 +116,23 @@ impl<'a> Place<'a> {
             Some(("notify", rest)) if post || get => {
                 notify::Asked::of(rest, post).map_or(Self::Nowhere, Self::Notify)
             }
+            Some(("twilio", rest)) if (post || get) && twilio::serves(rest, post) => {
+                Self::Twilio(rest)
+            }
+            Some(("kannel", "cgi-bin/sendsms")) if get => Self::Kannel,
+            Some(("vonage", "sms/json")) if post => Self::Vonage,
+            Some(("vonage", "account/get-balance")) if get => Self::VonageBalance,
             Some(("hook", endpoint)) if post && !endpoint.is_empty() => Self::Hook(endpoint),
             _ => Self::Nowhere,
+        }
+    }
+
+    fn can_have_an_effect(self) -> bool {
+        match self {
+            Self::Sms | Self::Statuses | Self::Hook(_) | Self::Kannel | Self::Vonage => true,
+            Self::Notify(asked) => asked.is_to_send(),
+            Self::Twilio(path) => path.ends_with("/Messages.json"),
+            Self::Mastodon(_) | Self::VonageBalance | Self::Nowhere => false,
         }
     }
 
@@ -127,7 +146,10 @@ impl<'a> Place<'a> {
             Self::Mastodon(_) => (request.channel.clone(), String::new()),
             Self::Hook(endpoint) => (endpoint.to_owned(), hook::key(request)),
             Self::Notify(_) => notify::to_and_key(request),
-            Self::Nowhere => (String::new(), String::new()),
+            Self::Twilio(_) => twilio::to_and_key(request),
+            Self::Kannel => kannel::to_and_key(request),
+            Self::Vonage => vonage::to_and_key(request),
+            Self::VonageBalance | Self::Nowhere => (String::new(), String::new()),
         }
     }
 
@@ -155,6 +177,10 @@ impl<'a> Place<'a> {
                 now.as_second(),
                 &backstage.next_id(),
             ),
+            Self::Twilio(path) => twilio::answer(request, path, play, &backstage.next_id()),
+            Self::Kannel => kannel::send(request, play, &backstage.next_id()),
+            Self::Vonage => vonage::send(request, play, &backstage.next_id()),
+            Self::VonageBalance => vonage::balance(),
             Self::Nowhere => Outcome::refused(404, r#"{"error":"not found"}"#.to_owned()),
         }
     }
@@ -170,6 +196,9 @@ impl<'a> Place<'a> {
             Self::Sms => sms::error(code, message),
             Self::Statuses | Self::Mastodon(_) => mastodon::error(message),
             Self::Notify(_) => notify::error(status, notify::kind(status), message),
+            Self::Twilio(_) => twilio::error(status, twilio::code(status), message),
+            Self::Kannel => kannel::error(status),
+            Self::Vonage | Self::VonageBalance => vonage::error("5", message),
             Self::Hook(_) | Self::Nowhere => message.to_owned(),
         }
     }

@@ -11,6 +11,7 @@ mod exchange;
 mod expected;
 mod hook;
 mod http;
+mod kannel;
 mod log;
 mod mastodon;
 mod matching;
@@ -23,6 +24,8 @@ mod sms;
 mod smtp;
 mod smtp_line;
 mod smtp_wire;
+mod twilio;
+mod vonage;
 
 use std::collections::BTreeMap;
 use std::future::Future;

@@ -34,6 +34,14 @@ pub(crate) enum Asked {
 }
 
 impl Asked {
+    /// Whether somebody may be reached by it.
+    pub(crate) fn is_to_send(self) -> bool {
+        match self {
+            Self::Sms | Self::Email => true,
+            Self::Found | Self::Template => false,
+        }
+    }
+
     pub(crate) fn of(path: &str, post: bool) -> Option<Self> {
         match (path, post) {
             ("v2/notifications/sms", true) => Some(Self::Sms),

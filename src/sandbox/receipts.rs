@@ -8,12 +8,17 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
-use serde::Serialize;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use url::{Host, Url};
 
+mod form;
+
+pub(crate) use form::Form;
+use form::{Said, Written};
+
 use crate::backstage::Backstage;
+use crate::clock;
 use crate::matching::is_in_share;
 use crate::play::ChannelPlay;
 use crate::scenario::{ReceiptOutcome, ReceiptRule, Secret};
@@ -32,27 +37,34 @@ const REORDER: usize = 1_001;
 /// A callback address the sandbox is willing to call: plain HTTP on this machine only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Callback {
+    /// As it was given.
+    pub(crate) url: String,
     at: SocketAddr,
-    path: String,
+    /// Where path and query begin in `url`.
+    path_at: usize,
 }
 
 impl Callback {
-    pub(crate) fn read(url: &str) -> Option<Self> {
-        let url = Url::parse(url).ok().filter(|url| url.scheme() == "http")?;
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let url = Url::parse(text).ok().filter(|url| url.scheme() == "http")?;
         let ip = match url.host()? {
             Host::Ipv4(ip) => IpAddr::V4(ip),
             Host::Ipv6(ip) => IpAddr::V6(ip),
             Host::Domain("localhost") => IpAddr::V4(Ipv4Addr::LOCALHOST),
             Host::Domain(_) => return None,
         };
-        let query = url
-            .query()
-            .map_or(String::new(), |query| format!("?{query}"));
-        let path = format!("{}{query}", url.path());
+        let host_at = "http://".len();
+        let path_at = host_at + text.get(host_at..)?.find('/')?;
         ip.is_loopback().then_some(Self {
+            url: text.to_owned(),
             at: SocketAddr::new(ip, url.port_or_known_default()?),
-            path,
+            path_at,
         })
+    }
+
+    /// Path and query.
+    pub(crate) fn path(&self) -> &str {
+        self.url.get(self.path_at..).unwrap_or("/")
     }
 }
 
@@ -66,30 +78,11 @@ pub(crate) struct Taken {
     pub(crate) form: Form,
 }
 
-/// Whose words a receipt is in.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// A gateway's as many vendors build them.
-    Gateway,
-    /// GOV.UK Notify's.
-    Notify,
-}
-
-/// The body of a receipt.
-#[derive(Clone, Copy, Serialize)]
-struct Receipt<'a> {
-    id: &'a str,
-    reference: &'a str,
-    status: &'a str,
-    error: Option<&'a str>,
-}
-
-/// One post to be made.
+/// One call to be made.
 struct Post {
     channel: String,
-    callback: Callback,
-    token: Option<Secret>,
-    body: Bytes,
+    at: SocketAddr,
+    written: Written,
     after_ms: u64,
 }
 
@@ -97,19 +90,6 @@ struct Post {
 pub(crate) struct Courier {
     idle: Mutex<Vec<(SocketAddr, SendRequest<Full<Bytes>>)>>,
     permits: Semaphore,
-}
-
-impl Form {
-    fn write(self, receipt: &Receipt<'_>) -> Vec<u8> {
-        let status = match (self, receipt.status, receipt.error) {
-            (Self::Gateway, status, _) => status,
-            (Self::Notify, "delivered", _) => "delivered",
-            (Self::Notify, _, Some("phone_off")) => "temporary-failure",
-            (Self::Notify, ..) => "permanent-failure",
-        };
-        let receipt = Receipt { status, ..*receipt };
-        serde_json::to_vec(&receipt).unwrap_or_default()
-    }
 }
 
 impl Default for Courier {
@@ -144,11 +124,9 @@ fn plan(
     callback: &Callback,
     taken: &Taken,
 ) -> Vec<Post> {
-    let (status, error) = match rule.outcome {
-        ReceiptOutcome::Delivered => ("delivered", None),
-        ReceiptOutcome::Undelivered => {
-            ("failed", Some(rule.error.as_deref().unwrap_or("phone_off")))
-        }
+    let error = match rule.outcome {
+        ReceiptOutcome::Delivered => None,
+        ReceiptOutcome::Undelivered => Some(rule.error.as_deref().unwrap_or("phone_off")),
         ReceiptOutcome::None => return Vec::new(),
     };
     let held_back = is_in_share(&taken.reference, REORDER, rule.reorder);
@@ -158,39 +136,40 @@ fn plan(
         } else {
             0
         };
-    let post = |token: Option<Secret>, receipt: &Receipt<'_>, after_ms| Post {
+    let now = clock::wall().as_second();
+    let post = |token: Option<&Secret>, said: &Said<'_>, after_ms| Post {
         channel: taken.channel.clone(),
-        callback: callback.clone(),
-        token,
-        body: taken.form.write(receipt).into(),
+        at: callback.at,
+        written: taken.form.write(callback, token, said, now),
         after_ms,
     };
-    let real = Receipt {
+    let real = Said {
         id: &taken.id,
         reference: &taken.reference,
-        status,
+        to: &taken.to,
         error,
     };
-    let mut posts = vec![post(token.cloned(), &real, after_ms)];
+    let mut posts = vec![post(token, &real, after_ms)];
     if is_in_share(&taken.reference, DUPLICATE, rule.duplicate) {
-        posts.push(post(token.cloned(), &real, after_ms + 50));
+        posts.push(post(token, &real, after_ms + 50));
     }
     let never = format!("forged-{}", taken.id);
+    let wrong = Secret::new("not-the-token");
     for turn in 0..rule.forged {
-        let forged = if turn % 2 == 0 {
-            let lie = Receipt {
-                status: "failed",
+        // Without a proof a lie about something that was sent could not be told from the truth.
+        let forged = if turn % 2 == 0 && taken.form.has_proof() {
+            let lie = Said {
                 error: Some("forged"),
                 ..real
             };
-            post(Some(Secret::new("not-the-token")), &lie, after_ms)
+            post(Some(&wrong), &lie, after_ms)
         } else {
-            let lie = Receipt {
+            let lie = Said {
                 id: &never,
                 reference: &never,
                 ..real
             };
-            post(token.cloned(), &lie, after_ms)
+            post(token, &lie, after_ms)
         };
         posts.push(forged);
     }
@@ -218,14 +197,14 @@ impl Courier {
     async fn post(&self, backstage: &Backstage, post: &Post) -> Option<u16> {
         let _permit = self.permits.acquire().await.ok()?;
         let exchange = async {
-            let mut connection = self.connection(backstage, post.callback.at).await?;
+            let mut connection = self.connection(backstage, post.at).await?;
             let response = connection.send_request(post.request()?).await.ok()?;
             let status = response.status().as_u16();
             Limited::new(response.into_body(), MAX_ANSWER)
                 .collect()
                 .await
                 .ok()?;
-            self.idle().push((post.callback.at, connection));
+            self.idle().push((post.at, connection));
             Some(status)
         };
         tokio::time::timeout(DEADLINE, exchange)
@@ -267,13 +246,14 @@ impl Courier {
 
 impl Post {
     fn request(&self) -> Option<hyper::Request<Full<Bytes>>> {
-        let mut request = hyper::Request::post(&self.callback.path)
-            .header("host", self.callback.at.to_string())
-            .header("content-type", "application/json");
-        if let Some(token) = &self.token {
-            request = request.header("authorization", format!("Bearer {}", token.reveal()));
+        let mut request = hyper::Request::builder()
+            .method(self.written.method.clone())
+            .uri(&self.written.path)
+            .header("host", self.at.to_string());
+        for (name, value) in &self.written.headers {
+            request = request.header(*name, value);
         }
-        request.body(Full::new(self.body.clone())).ok()
+        request.body(Full::new(self.written.body.clone())).ok()
     }
 }
 
@@ -284,13 +264,8 @@ mod tests {
     #[test]
     fn only_plain_http_on_this_machine_is_called() {
         let good = Callback::read("http://127.0.0.1:8080/callbacks/sms?x=1").unwrap();
-        assert_eq!(
-            good,
-            Callback {
-                at: "127.0.0.1:8080".parse().unwrap(),
-                path: "/callbacks/sms?x=1".to_owned()
-            }
-        );
+        assert_eq!(good.at, "127.0.0.1:8080".parse().unwrap());
+        assert_eq!(good.path(), "/callbacks/sms?x=1");
         assert!(Callback::read("http://[::1]/x").is_some());
         assert!(Callback::read("http://localhost:1/x").is_some());
         for url in [

@@ -24,9 +24,9 @@ pub struct ChannelScript {
     pub receipts: Vec<ReceiptRule>,
     /// Where receipts go for a provider whose callback address is set on its own page (GOV.UK Notify).
     pub receipt_url: Option<String>,
-    /// Bearer token that receipts carry.
+    /// What receipts are proved with: a bearer token, Twilio's token, Vonage's signature secret.
     pub receipt_token: Option<Secret>,
-    /// Bearer token an SMS gateway or Mastodon asks for, or the API key of GOV.UK Notify. Mastodon without one takes any token, but asks for some.
+    /// Bearer token an SMS gateway or Mastodon asks for, or the secret that another provider signs us in with. Mastodon without one takes any token, but asks for some.
     pub bearer_token: Option<Secret>,
     /// Offers AUTH PLAIN and takes mail only after it.
     pub smtp_login: Option<Login>,

@@ -7,6 +7,7 @@
 
 mod callbacks;
 mod demo;
+mod gateways;
 mod log;
 mod notify;
 mod partners;

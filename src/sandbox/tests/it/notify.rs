@@ -10,7 +10,12 @@ const SERVICE: &str = "26785a09-ab16-4eb0-8407-a37497a57506";
 const SECRET: &str = "3d844edf-8d35-48ac-975b-e847b4f122b0";
 
 fn token(secret: &str, seconds_off: i64) -> String {
-    let iat = jiff::Timestamp::now().as_second() + seconds_off;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the sandbox reads the real clock"
+    )]
+    let now = jiff::Timestamp::now();
+    let iat = now.as_second() + seconds_off;
     let head = BASE64URL_NOPAD.encode(br#"{"typ":"JWT","alg":"HS256"}"#);
     let claims = BASE64URL_NOPAD.encode(json!({"iss": SERVICE, "iat": iat}).to_string().as_bytes());
     let signed = format!("{head}.{claims}");
