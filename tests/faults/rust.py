@@ -15,7 +15,7 @@ def rust(name, promise, tests, seconds=120):
     """
     RUST.append(name)
 
-    @row(name, promise, seconds)
+    @row(name, promise, seconds, busy=False)
     def show(it):
         environment = {**ENVIRONMENT, "OYEZ_TEST_NIGHTLY": "1"} if it.nightly else ENVIRONMENT
         done = subprocess.run(["cargo", "nextest", "run", "--workspace", "--locked", "--no-capture", "--color", "never",
