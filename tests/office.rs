@@ -2,6 +2,7 @@
 
 mod channels;
 mod clock;
+mod scripted;
 
 use crate::adapters::{changed, organisation};
 pub(crate) use channels::{PARTNER_SECRET, RECEIPT_TOKEN};
@@ -9,13 +10,16 @@ use channels::{Places, configured};
 pub(crate) use clock::OfficeClock;
 use clock::OfficeRandom;
 use oyez_dispatch::progress::{BroadcastProgress, CountsView, Progress};
+pub(crate) use scripted::Scripted;
 use oyez_dispatch::settings::{ConfiguredChannel, EngineSettings};
+use oyez_dispatch::supervisor::Live;
 use oyez_dispatch::{Desk, Engine};
 use oyez_domain::address::Address;
 use oyez_domain::channel::ChannelName;
 use oyez_domain::id::{BroadcastId, SubscriberId, UpdateId};
 use oyez_domain::invariants::{Evidence, Request, Verdict, judge};
 use oyez_domain::ledger::{DeliveryFilter, DeliveryView, Ledger};
+use oyez_domain::outcome::Reason;
 use oyez_domain::parcel::Secret;
 use oyez_domain::reference::ReferenceKey;
 use oyez_domain::subscriber::NewSubscriber;
@@ -42,6 +46,7 @@ const LOOK: Duration = Duration::from_millis(5);
 pub(crate) struct Office {
     pub(crate) desk: Desk,
     pub(crate) sandbox: Sandbox,
+    clock: OfficeClock,
     _engine: Engine,
     _doors: DropGuard,
     _folder: tempfile::TempDir,
@@ -50,7 +55,7 @@ pub(crate) struct Office {
 impl Office {
     /// An office with these channels (see [`configured`]), whose providers follow these scripts by channel.
     pub(crate) async fn open(channels: Value, script: Value) -> Self {
-        Self::with(|places| configured(&channels, places), script).await
+        Self::with(|places| configured(&channels, &places), script).await
     }
 
     /// An office with channels made by the caller.
@@ -68,12 +73,14 @@ impl Office {
         };
         let sandbox = Sandbox::start(sandbox).await.unwrap();
         let listener = TcpListener::bind(any).await.unwrap();
+        let office_clock = OfficeClock::default();
         let places = Places {
+            clock: office_clock.clone(),
             smtp: sandbox.smtp_addr(),
             http: sandbox.http_addr(),
             office: listener.local_addr().unwrap(),
         };
-        let clock: Arc<dyn Clock> = Arc::new(OfficeClock);
+        let clock: Arc<dyn Clock> = Arc::new(office_clock.clone());
         let store = StorageSettings::in_directory(folder.path().join("store"));
         let ledger = oyez_storage::open(&store, clock.wall(), &OfficeRandom).unwrap();
         let settings = EngineSettings::default();
@@ -95,6 +102,7 @@ impl Office {
             _doors: open_doors(listener, &desk),
             desk,
             sandbox,
+            clock: office_clock,
             _engine: engine,
             _folder: folder,
         }
@@ -210,6 +218,29 @@ impl Office {
         .await;
     }
 
+    /// A channel as it runs.
+    pub(crate) fn live(&self, channel: &str) -> &Live {
+        self.desk.lives.get(&name(channel)).unwrap()
+    }
+
+    /// The reason why a channel sends nothing at the moment, if so.
+    pub(crate) fn pause(&self, channel: &str) -> Option<Reason> {
+        self.live(channel).pause().map(|pause| pause.reason)
+    }
+
+    /// Turns the clock to the moment at which a paused channel does what it does next.
+    pub(crate) async fn turn_to_next_try(&self, channel: &str) {
+        let next = async || {
+            let until = self.live(channel).pause().and_then(|pause| pause.until);
+            until.filter(|until| *until > self.desk.clock.wall())
+        };
+        self.until("the channel says when it goes on", async || next().await.is_some())
+            .await;
+        if let Some(until) = next().await {
+            self.turn_clock(until.since(self.desk.clock.wall()));
+        }
+    }
+
     /// How an update goes.
     pub(crate) async fn progress(&self, update: UpdateId) -> Progress {
         self.desk.progress(update).await.unwrap()
@@ -270,6 +301,11 @@ impl Office {
         self.desk.clock.now()
     }
 
+    /// Turns the office's clock forward. From then on times of the log are earlier than the office's.
+    pub(crate) fn turn_clock(&self, by: Duration) {
+        self.clock.turn(by);
+    }
+
     /// The same in microseconds.
     pub(crate) fn now_us(&self) -> u64 {
         u64::try_from(self.now().0.as_micros()).unwrap()
@@ -288,9 +324,9 @@ impl Office {
             not_before: None,
             to: record.to,
         };
-        let rules = self.desk.lives.iter().map(|live| {
+        let rules = self.desk.lives.all().map(|live| {
             let channel = &live.channel;
-            let rules = channel.settings.rules(channel.adapter.capabilities());
+            let rules = channel.settings.rules(channel.adapter.capabilities(), &self.desk.settings);
             (channel.name.clone(), rules)
         });
         let mut evidence = Evidence {

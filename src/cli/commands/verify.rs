@@ -5,7 +5,7 @@ use crate::exit::{Exit, Failure};
 use crate::settings::{Settings, Sources};
 use crate::terminal;
 use oyez_channels::registry::KINDS;
-use oyez_dispatch::settings::{ChannelSettings, PaceSettings};
+use oyez_dispatch::settings::{ChannelSettings, EngineSettings, PaceSettings};
 use oyez_domain::invariants::{
     ChannelRules, Evidence, Finding, Judgement, Request, Verdict, judge,
 };
@@ -60,27 +60,28 @@ pub(crate) async fn run(args: &Verify, global: &Global) -> anyhow::Result<Exit> 
 /// What a broadcast's channel was allowed, as far as kind, configuration and command line say it.
 fn rules(view: &BroadcastView, configured: Option<&Settings>, rates: &[RateOf]) -> ChannelRules {
     let name = view.channel.as_str();
-    let channel = configured.and_then(|settings| settings.channels.get(name));
-    let settings = channel.map(|channel| channel.engine());
-    let kind = KINDS.iter().find(|kind| kind.kind == view.kind);
-    let mut rules = match kind {
-        Some(kind) => settings.clone().unwrap_or_default().rules(kind),
-        None => ChannelRules::default(),
+    let Some(kind) = KINDS.iter().find(|kind| kind.kind == view.kind) else {
+        return ChannelRules::default();
     };
-    if settings.is_none() {
-        (rules.pace, rules.retry) = (None, None);
-    }
-    if let Some(rate) = rates.iter().find(|rate| rate.channel.as_str() == name) {
-        let known = settings.map_or_else(PaceSettings::default, |settings| settings.pace);
-        let said = ChannelSettings {
-            pace: PaceSettings {
-                rate_per_second: Some(rate.per_second),
-                burst: rate.burst,
-                ..known
-            },
-            ..ChannelSettings::default()
+    let channel = configured.and_then(|settings| settings.channels.get(name).zip(Some(settings)));
+    let mut rules = match channel {
+        Some((channel, settings)) => channel.engine().rules(kind, &settings.engine),
+        // What a kind is like is known without any configuration, what it was allowed is not.
+        None => ChannelRules {
+            pace: None,
+            retry: None,
+            hourly_cap: None,
+            ..ChannelSettings::default().rules(kind, &EngineSettings::default())
+        },
+    };
+    if let Some(rate) = rates.iter().find(|rate| rate.channel == view.channel) {
+        let known = channel.map_or_else(PaceSettings::default, |(channel, _)| channel.pace);
+        let said = PaceSettings {
+            rate_per_second: Some(rate.per_second),
+            burst: rate.burst,
+            ..known
         };
-        rules.pace = Some(said.pace.rules());
+        rules.pace = Some(said.rules());
     }
     rules
 }
@@ -123,7 +124,7 @@ fn text(verdict: &Verdict) -> String {
     };
     format!(
         "{}\n\n{} recipients: {} accepted, {} lost, {} unknown, {} duplicates of at most {}.\n\
-         {} of {} held, {} violated, {} cannot be said from this evidence.",
+         {} of {} held, {} violated, {} not checkable from this evidence.",
         lines.join("\n"),
         terminal::count(verdict.recipients),
         terminal::count(verdict.accepted),
@@ -149,14 +150,14 @@ fn line(judged: &Judgement) -> String {
     let head = match finding {
         Finding::Held => "held",
         Finding::Violated => "VIOLATED",
-        Finding::NotCheckable => "cannot say",
+        Finding::NotCheckable => "not checkable",
     };
     let tail = match finding {
         _ if why.is_empty() => String::new(),
         Finding::Violated => format!(": {why}"),
         Finding::Held | Finding::NotCheckable => format!(" ({why})"),
     };
-    format!("{head:<10}  {id:<3}  {says}{tail}")
+    format!("{head:<13}  {id:<3}  {says}{tail}")
 }
 
 #[cfg(test)]
@@ -178,17 +179,17 @@ mod tests {
             (
                 Finding::Held,
                 "",
-                "held        I8   no channel was faster than its limit",
+                "held           I8   no channel was faster than its limit",
             ),
             (
                 Finding::Violated,
                 "sms: 9 requests in 1 s",
-                "VIOLATED    I8   no channel was faster than its limit: sms: 9 requests in 1 s",
+                "VIOLATED       I8   no channel was faster than its limit: sms: 9 requests in 1 s",
             ),
             (
                 Finding::NotCheckable,
                 "needs a log",
-                "cannot say  I8   no channel was faster than its limit (needs a log)",
+                "not checkable  I8   no channel was faster than its limit (needs a log)",
             ),
         ];
         for (finding, why, words) in lines {

@@ -1,18 +1,16 @@
 //! Copies: no more than crashes and unknown outcomes allow (I3), and a last cap whatever the ledger says (I20).
 
+use super::Judgement;
 use super::case::{Case, Event};
 use super::findings::Findings;
-use super::scene::{NO_LOG, Scene};
-use super::{Judgement, Request};
-use crate::channel::ChannelName;
+use super::scene::{NO_LOG, Scene, requests};
 use crate::outcome::OutcomeCode;
+use crate::time::Boot;
 use std::collections::HashMap;
 use std::time::Duration;
 
 /// Copies of one message no recipient may ever get more of.
 const COPIES: u64 = 3;
-/// Messages one recipient may get on one channel within an hour, unless the evidence says otherwise.
-const HOURLY: u32 = 30;
 const HOUR: Duration = Duration::from_secs(3600);
 
 pub(super) fn bounded(scene: &Scene<'_>) -> Judgement {
@@ -89,32 +87,29 @@ pub(super) fn within_the_cap(scene: &Scene<'_>) -> Judgement {
 
 /// Counts in the log alone, so that a ledger that is wrong hides nothing.
 fn flooded(scene: &Scene<'_>, found: &mut Findings) {
-    let channels: HashMap<_, &ChannelName> = scene
-        .cases
-        .iter()
-        .map(|case| (case.evidence.view.id, &case.evidence.view.channel))
-        .collect();
-    let channel = |request: &Request| {
-        let (broadcast, _) = request.place?;
-        channels.get(&broadcast).copied()
-    };
-    let mut moments: HashMap<(Option<&ChannelName>, &str), Vec<_>> = HashMap::new();
-    for request in scene.evidence.requests.iter().flatten() {
-        if request.effect && !request.to.is_empty() {
-            let of_one = moments.entry((channel(request), &request.to)).or_default();
-            of_one.push(request);
-        }
-    }
-    let cap = usize::try_from(scene.evidence.hourly_cap.unwrap_or(HOURLY)).unwrap_or(usize::MAX);
-    for ((channel, _), mut reached) in moments {
-        reached.sort_unstable_by_key(|request| request.since_boot);
-        let within_an_hour = |pair: &[&Request]| match (pair.first(), pair.last()) {
-            (Some(first), Some(last)) => last.since_boot.since(first.since_boot) < HOUR,
-            (None, _) | (_, None) => false,
+    for (channel, cases) in scene.channels() {
+        let rules = cases.first().map(|case| scene.rules(case));
+        let Some(cap) = rules.and_then(|rules| rules.hourly_cap) else {
+            found.remark(format!(
+                "messages within an hour were not counted on {channel}: that needs --config"
+            ));
+            continue;
         };
-        if reached.len() > cap && reached.windows(cap + 1).any(within_an_hour) {
-            let channel = channel.map_or("an unknown channel", ChannelName::as_str);
-            found.broken(|| format!("more than {cap} messages to one recipient on {channel}"));
+        let mut reached: HashMap<&str, Vec<Boot>> = HashMap::new();
+        for (_, request) in requests(&cases) {
+            if request.effect {
+                let of_one = reached.entry(&request.to).or_default();
+                of_one.push(request.since_boot);
+            }
+        }
+        let cap = usize::try_from(cap).unwrap_or(usize::MAX);
+        let too_many = |moments: &Vec<Boot>| {
+            let later = moments.iter().skip(cap);
+            let mut pairs = moments.iter().zip(later);
+            pairs.any(|(first, last)| last.since(*first) < HOUR)
+        };
+        for _ in reached.values().filter(|moments| too_many(moments)) {
+            found.broken(|| format!("{channel}: more than {cap} messages to somebody in an hour"));
         }
     }
 }
@@ -199,9 +194,9 @@ mod tests {
     fn a_flood_is_found_in_the_log_alone() {
         let mut play = again(2);
         play.unclean_ends = 9;
-        play.hourly_cap = Some(3);
+        play.rules.get_mut(&channel()).unwrap().hourly_cap = Some(3);
         assert_eq!(violated(&play), [] as [String; 0]);
-        play.hourly_cap = Some(2);
+        play.rules.get_mut(&channel()).unwrap().hourly_cap = Some(2);
         assert_eq!(violated(&play), ["I20"]);
         let last = play.requests.as_mut().unwrap().last_mut().unwrap();
         let hour = std::time::Duration::from_secs(3600);

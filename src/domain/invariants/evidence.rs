@@ -22,8 +22,6 @@ pub struct Evidence {
     pub unclean_ends: u64,
     /// What each channel was allowed.
     pub rules: BTreeMap<ChannelName, ChannelRules>,
-    /// Messages one recipient may get on one channel within an hour, whatever the ledger says; 30 when left out.
-    pub hourly_cap: Option<u32>,
     /// Whether whoever gathered this has waited until everything must have ended.
     pub ended: bool,
 }
@@ -58,6 +56,9 @@ pub struct ChannelRules {
     pub pace: Option<PaceRules>,
     /// How often; nothing where no configuration was given.
     pub retry: Option<RetryPolicy>,
+    /// Messages one recipient may get within an hour, whatever the ledger says; `u32::MAX` where any number is
+    /// fine, nothing where no configuration was given.
+    pub hourly_cap: Option<u32>,
 }
 
 /// How fast a channel may send.

@@ -25,7 +25,6 @@ pub(super) struct Play {
     pub(super) system: SystemEvidence,
     pub(super) rules: BTreeMap<ChannelName, ChannelRules>,
     pub(super) unclean_ends: u64,
-    pub(super) hourly_cap: Option<u32>,
     windows: i64,
 }
 
@@ -45,7 +44,6 @@ pub(super) fn play() -> Play {
         },
         rules: BTreeMap::from([(channel(), rules())]),
         unclean_ends: 0,
-        hourly_cap: None,
         windows: 0,
     };
     play.arm(0, 2, 1, 1000);
@@ -74,6 +72,7 @@ pub(super) fn rules() -> ChannelRules {
             base_milliseconds: 1000,
             cap_milliseconds: 4000,
         }),
+        hourly_cap: Some(100),
     }
 }
 
@@ -259,7 +258,6 @@ impl Play {
             not_logged: Vec::new(),
             unclean_ends: self.unclean_ends,
             rules: self.rules.clone(),
-            hourly_cap: self.hourly_cap,
             ended: true,
         }
     }
