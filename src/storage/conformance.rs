@@ -12,23 +12,36 @@
 
 mod audience;
 mod crash;
+mod decisions;
+mod dice;
+mod doubt;
 mod halt;
 mod incident_order;
 mod outcomes;
+mod parked;
 mod people;
+mod receipt_orders;
 mod receipts;
 mod release;
+mod second_tries;
+mod shut;
 pub mod stage;
 mod truth;
 
 pub use audience::*;
 pub use crash::*;
+pub use decisions::*;
+pub use doubt::*;
 pub use halt::*;
 pub use incident_order::*;
 pub use outcomes::*;
+pub use parked::*;
 pub use people::*;
+pub use receipt_orders::*;
 pub use receipts::*;
 pub use release::*;
+pub use second_tries::*;
+pub use shut::*;
 pub use truth::*;
 
 use oyez_domain::BoxFuture;
@@ -72,6 +85,22 @@ macro_rules! ledger_promises {
             a_wait_survives_a_crash,
             an_orphan_of_a_stopped_broadcast_is_unknown,
             unclean_ends_are_counted,
+            a_retry_knows_the_age_of_its_key,
+            a_retry_knows_that_it_may_be_a_second_copy,
+            an_orphan_knows_that_it_may_be_a_second_copy,
+            what_was_given_back_leaves_no_doubt,
+            a_retry_knows_why_it_is_one,
+            a_person_settles_what_may_have_been_sent,
+            a_person_lets_what_may_have_been_sent_go_again,
+            decisions_are_made_in_bulk,
+            a_late_receipt_outranks_any_decision,
+            a_decision_with_the_same_key_happens_once,
+            what_is_over_does_not_go_again,
+            what_goes_again_does_not_overtake_a_newer_update,
+            each_unknown_delivery_is_listed,
+            only_what_failed_for_these_reasons_is_retried,
+            a_retry_leaves_out_who_must_not_get_it,
+            what_is_over_is_not_retried,
             a_stop_settles_exactly_what_is_not_on_its_way,
             a_second_stop_changes_nothing,
             what_is_given_back_after_a_stop_is_stopped,
@@ -105,6 +134,11 @@ macro_rules! ledger_promises {
             an_outcome_of_nothing_is_refused,
             a_delivery_shows_each_attempt,
             deliveries_can_be_paged_and_filtered,
+            an_identifier_means_one_message_of_one_channel,
+            receipts_that_come_too_early_are_joined_with_the_acceptance,
+            a_parked_receipt_is_no_evidence_before_it_is_joined,
+            a_parked_receipt_is_forgotten_in_the_end,
+            parking_has_an_end,
             an_import_becomes_visible_at_once,
             an_import_that_is_given_up_leaves_nothing,
             an_interrupted_import_is_given_up,
@@ -113,6 +147,10 @@ macro_rules! ledger_promises {
             an_opt_out_of_nobody_is_not_found,
             writing_with_the_same_key_happens_once,
             kinds_are_counted_apart,
+            receipts_in_any_order_end_in_one_state,
+            forged_receipts_change_nothing,
+            a_complaint_proves_the_message_and_stops_the_next,
+            a_dead_address_is_known_by_its_receipt,
             a_receipt_may_come_before_the_outcome,
             a_receipt_outranks_a_refusal,
             receipts_may_come_twice_and_in_any_order,
@@ -129,6 +167,9 @@ macro_rules! ledger_promises {
             only_an_idle_channel_starts_with_the_release,
             a_post_goes_to_the_channels_own_account,
             a_statement_is_frozen_at_release,
+            a_shut_destination_waits_uncharged_and_holds_up_nobody,
+            a_retry_waits_on_for_a_shut_destination,
+            nothing_expires_while_the_clock_is_not_trusted,
         }
     };
 }

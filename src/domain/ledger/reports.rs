@@ -1,6 +1,6 @@
 //! Reads for people and for the judge.
 
-use super::{Answer, BroadcastEvidence, SystemEvidence};
+use super::{Answer, BroadcastEvidence, SystemEvidence, UnknownFilter};
 use crate::address::Address;
 use crate::broadcast::{BroadcastState, Counts};
 use crate::channel::ChannelName;
@@ -89,6 +89,25 @@ pub struct DeliveryView {
     pub receipts: Vec<(Wall, ReceiptStatus, Option<Reason>)>,
 }
 
+/// One delivery that may have been sent and waits for a receipt or a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownDelivery {
+    /// The update.
+    pub update: UpdateId,
+    /// The broadcast.
+    pub broadcast: BroadcastId,
+    /// The channel.
+    pub channel: ChannelName,
+    /// Its place in the audience.
+    pub ordinal: Ordinal,
+    /// The address; mask it before showing it.
+    pub address: Address,
+    /// Why nobody can tell.
+    pub reason: Option<Reason>,
+    /// Since when.
+    pub since: Wall,
+}
+
 /// Which deliveries are asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeliveryFilter {
@@ -114,6 +133,14 @@ pub trait Reports {
         update: UpdateId,
         filter: &'a DeliveryFilter,
     ) -> Answer<'a, Vec<DeliveryView>>;
+    /// Deliveries that may have been sent, one by one, oldest update first: what `unknowns` counts. Only after this
+    /// place (broadcast, ordinal), and at most `limit`.
+    fn unknown_deliveries<'a>(
+        &'a self,
+        which: &'a UnknownFilter,
+        after: Option<(BroadcastId, Ordinal)>,
+        limit: u32,
+    ) -> Answer<'a, Vec<UnknownDelivery>>;
     /// One broadcast with all that is held of it, for the judge.
     fn evidence(&self, broadcast: BroadcastId) -> Answer<'_, BroadcastEvidence>;
     /// What the judge needs beside the broadcasts.

@@ -15,7 +15,7 @@ async fn audience(stage: &Stage<'_>, released: &Released) -> Vec<Address> {
     evidence
         .audience
         .into_iter()
-        .map(|(_, address)| address)
+        .map(|recipient| recipient.address)
         .collect()
 }
 

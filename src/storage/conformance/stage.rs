@@ -79,6 +79,8 @@ pub struct Plan {
     pub released_after: u64,
     /// Which incident; the stage's own without one.
     pub incident: Option<IncidentId>,
+    /// Whether it takes the place of older updates.
+    pub supersedes: bool,
     /// The key of the request.
     pub key: Option<Idempotency>,
 }
@@ -95,6 +97,7 @@ impl Default for Plan {
             expires_after: 86_400,
             released_after: 10,
             incident: None,
+            supersedes: false,
             key: None,
         }
     }
@@ -167,14 +170,12 @@ impl<'s> Stage<'s> {
 
     /// What a channel gets when it asks for so many.
     pub async fn take_rows(&self, name: &str, rows: u32, now: Wall) -> Taken {
-        let ask = Ask {
-            channel: &channel(name),
+        let channel = channel(name);
+        let asked = Ask {
             rows,
-            now,
-            may_expire: true,
-            shut_destinations: &[],
+            ..ask(&channel, now)
         };
-        self.ledger.take(&ask).await.unwrap()
+        self.ledger.take(&asked).await.unwrap()
     }
 
     /// What a channel gets.
@@ -255,6 +256,17 @@ impl<'s> Stage<'s> {
     }
 }
 
+/// What a worker asks with nothing out of the ordinary.
+pub fn ask(channel: &ChannelName, now: Wall) -> Ask<'_> {
+    Ask {
+        channel,
+        rows: 100,
+        now,
+        may_expire: true,
+        shut_destinations: &[],
+    }
+}
+
 /// An incident, different for each number.
 pub fn incident(number: u8) -> Incident {
     let id = IncidentId::new(BEGINNING, [number; 10]);
@@ -301,7 +313,7 @@ pub fn order(update: &Update, plan: &Plan) -> ReleaseOrder {
                 expires_at: at(plan.expires_after),
             })
             .collect(),
-        supersedes: false,
+        supersedes: plan.supersedes,
         page_rows: plan.page_rows,
         chunk_rows: 500,
         key: plan.key.clone(),
@@ -379,6 +391,21 @@ pub fn deferred(window: &Window, armed: &Armed, now: Wall, not_before: Wall) -> 
         unknowns: armed.unknowns,
     };
     outcome(window, armed, now, OutcomeCode::Deferred, follow)
+}
+
+/// It may have been sent, and is due again at `not_before`.
+pub fn unknown_again(window: &Window, armed: &Armed, now: Wall, not_before: Wall) -> Recorded {
+    let follow = Follow::Wait {
+        not_before,
+        charged: armed.charged,
+        unknowns: armed.unknowns + 1,
+    };
+    outcome(window, armed, now, OutcomeCode::Unknown, follow)
+}
+
+/// It may have been sent, and waits for a receipt or a person.
+pub fn unknown(window: &Window, armed: &Armed, now: Wall) -> Recorded {
+    outcome(window, armed, now, OutcomeCode::Unknown, Follow::Unknown)
 }
 
 /// A receipt.

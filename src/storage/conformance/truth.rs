@@ -1,6 +1,7 @@
 //! The promise behind all others: whatever happens in whatever order, the counters are the fold of the evidence.
 
 use super::Store;
+use super::dice::Dice;
 use super::stage::{
     MAIL, Plan, Stage, TEXT, accepted, at, by, channel, deferred, email, mobile, outcome, receipt,
 };
@@ -11,19 +12,6 @@ use oyez_domain::outcome::OutcomeCode;
 use oyez_domain::receipt::ReceiptStatus;
 use oyez_domain::subscriber::SuppressionCause;
 use std::collections::BTreeMap;
-
-/// Numbers that look drawn and repeat with their seed (SplitMix64).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % sides as u64).unwrap()
-    }
-}
 
 /// What the player remembers: windows with something still to be told of them.
 struct Play<'s> {
@@ -46,7 +34,7 @@ pub async fn counters_stay_true_in_game(store: &dyn Store, seed: u64) {
     let stage = Stage::with_people(store, PEOPLE).await;
     let mut play = Play {
         stage,
-        dice: Dice(seed),
+        dice: Dice::new(seed),
         now: 10,
         updates: Vec::new(),
         open: Vec::new(),
@@ -195,15 +183,9 @@ impl Play<'_> {
 
     async fn receive(&mut self) {
         let ids = self.stage.ledger.broadcast_ids().await.unwrap();
-        let statuses = [
-            ReceiptStatus::Underway,
-            ReceiptStatus::UndeliveredForNow,
-            ReceiptStatus::Undelivered,
-            ReceiptStatus::Delivered,
-        ];
         let id = ids[self.dice.roll(ids.len())];
         let ordinal = u32::try_from(self.dice.roll(PEOPLE as usize + 2)).unwrap();
-        let status = statuses[self.dice.roll(4)];
+        let status = ReceiptStatus::ALL[self.dice.roll(ReceiptStatus::ALL.len())];
         let receipt = receipt((id, Ordinal(ordinal)), status, at(self.now));
         self.stage.ledger.receive(&[receipt]).await.unwrap();
     }

@@ -1,7 +1,7 @@
 //! Attempts: appended once each, and read back to say where a delivery stands.
 
 use super::broadcast::{Broadcast, Standing};
-use super::exception::{Care, Exception};
+use super::exception::{Care, Exception, wake_behind_address};
 use super::fault::Step;
 use super::words::{code_from, milliseconds_after, reason_from, reason_number, status_from};
 use oyez_domain::delivery::{DeliveryState, Record, fold, settled_by};
@@ -44,13 +44,18 @@ impl Ending<'_> {
         }
     }
 
-    /// Appends it; false when this attempt's end was known already.
+    /// Appends it; false when this attempt's end was known already. That an attempt was orphaned is what we noted
+    /// for want of anything better: what is known of it after all takes that note's place.
     pub(super) fn append(&self, connection: &Connection, broadcast: &Broadcast) -> Step<bool> {
         let reply = (!self.reply.is_empty()).then_some(self.reply);
         let new = connection
             .prepare_cached(
-                "INSERT OR IGNORE INTO attempt (broadcast_id, ordinal, attempt, at_ms, code, again,
-                     reason, reply, provider_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                "INSERT INTO attempt (broadcast_id, ordinal, attempt, at_ms, code, again,
+                     reason, reply, provider_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                 ON CONFLICT DO UPDATE SET at_ms = excluded.at_ms, code = excluded.code,
+                     again = excluded.again, reason = excluded.reason, reply = excluded.reply,
+                     provider_id = excluded.provider_id
+                 WHERE code = ?10 AND excluded.code <> ?10",
             )?
             .execute(params![
                 broadcast.id.0,
@@ -62,13 +67,14 @@ impl Ending<'_> {
                 reason_number(self.reason),
                 reply,
                 self.provider_id,
+                OutcomeCode::Orphaned.number(),
             ])?;
         Ok(new == 1)
     }
 }
 
 /// Settles a waiting delivery without another attempt. One that may have been sent is never called unsent:
-/// it is unknown.
+/// it is unknown. Whoever waited behind it is looked at again.
 pub(super) fn settle_unsent(
     connection: &Connection,
     broadcast: &mut Broadcast,
@@ -87,6 +93,7 @@ pub(super) fn settle_unsent(
         let unknown = Exception {
             care: Care::Unknown,
             attempt: ending.attempt,
+            not_before: ending.at,
             reason,
             ..exception.clone()
         };
@@ -100,7 +107,7 @@ pub(super) fn settle_unsent(
             Standing::new(settled_by(ending.code), ending.reason),
         );
     }
-    Ok(())
+    wake_behind_address(connection, exception.address_id, ending.at)
 }
 
 /// Where a delivery stands, from everything the ledger holds of it. The slow way: for what is out of the
@@ -199,10 +206,15 @@ pub(super) fn spanned(
     broadcast: &Broadcast,
     ordinal: Ordinal,
 ) -> Step<Option<OutcomeCode>> {
-    connection
-        .prepare_cached("SELECT code FROM span WHERE broadcast_id = ?1 AND lo <= ?2 AND hi >= ?2")?
-        .query_row([broadcast.id.0, ordinal.0], |row| row.get::<_, u8>(0))
-        .optional()?
-        .map(code_from)
-        .transpose()
+    let nearest: Option<(u32, u8)> = connection
+        .prepare_cached(
+            "SELECT hi, code FROM span WHERE broadcast_id = ?1 AND lo <= ?2
+             ORDER BY lo DESC LIMIT 1",
+        )?
+        .query_row([broadcast.id.0, ordinal.0], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    let covering = nearest.filter(|(hi, _)| *hi >= ordinal.0);
+    covering.map(|(_, code)| code_from(code)).transpose()
 }

@@ -5,10 +5,10 @@ use super::broadcast::{Broadcast, Standing};
 use super::disarm::has_evidence;
 use super::exception::{Care, Exception};
 use super::fault::Step;
+use super::follow::halted;
 use super::record::address_of;
 use super::window::Announced;
 use oyez_domain::LedgerError;
-use oyez_domain::broadcast::BroadcastState;
 use oyez_domain::delivery::DeliveryState;
 use oyez_domain::id::{BroadcastId, Ordinal};
 use oyez_domain::ledger::WindowId;
@@ -53,7 +53,7 @@ fn orphan_window(
         .ok_or_else(|| LedgerError::NotFound(format!("window {}", window.0)))?;
     for (ordinal, attempt) in announced.deliveries(Ordinal(0)) {
         if !has_evidence(connection, broadcast, ordinal, attempt)? {
-            orphan(connection, broadcast, ordinal, attempt, now)?;
+            orphan(connection, broadcast, (ordinal, attempt), announced.at, now)?;
         }
     }
     connection.execute(
@@ -64,17 +64,15 @@ fn orphan_window(
 }
 
 /// A kind that may repeat itself tries again; otherwise, and where nothing more may be sent, nobody can tell
-/// whether it left.
+/// whether it left. Whether it is too late is for arming to say, which knows whether the clock can be trusted.
 fn orphan(
     connection: &Connection,
     broadcast: &mut Broadcast,
-    ordinal: Ordinal,
-    attempt: u32,
+    (ordinal, attempt): (Ordinal, u32),
+    armed_at: Wall,
     now: Wall,
 ) -> Step<()> {
-    let again = !broadcast.holds_unknown
-        && broadcast.state != BroadcastState::Stopped
-        && now < broadcast.expires_at;
+    let again = !broadcast.holds_unknown && halted(connection, broadcast, ordinal)?.is_none();
     let reason = Some(Reason::Interrupted);
     Ending {
         again,
@@ -85,7 +83,10 @@ fn orphan(
         Some(known) => known,
         None => {
             let address_id = address_of(connection, broadcast.id, ordinal)?;
-            Exception::untouched(ordinal, address_id, Care::Armed, now)
+            Exception {
+                first_armed_at: Some(armed_at),
+                ..Exception::untouched(ordinal, address_id, Care::Armed, now)
+            }
         }
     };
     let orphaned = Exception {

@@ -16,7 +16,7 @@ const COLUMNS: &str = "id, update_id, incident_id, channel, kind, carries, urgen
     released_seq, expires_at, duplicate_bound, window_rows, page_rows, holds_unknown, topics, \
     languages, state, planned, scanned_to, next, asked, accepted, delivered, undelivered, failed, \
     unknown, suppressed, stopped, expired, superseded, in_flight, waiting, first_outcome_at, \
-    last_outcome_at";
+    last_outcome_at, receipts_by_provider_id, supersedes, superseded_by, sweep_from";
 
 /// A broadcast as one transaction sees and changes it.
 #[derive(Debug, Clone)]
@@ -49,6 +49,13 @@ pub(super) struct Broadcast {
     pub(super) waiting: u64,
     pub(super) first_outcome_at: Option<Wall>,
     pub(super) last_outcome_at: Option<Wall>,
+    pub(super) receipts_by_provider_id: bool,
+    /// Whether what is unsent of older updates of the incident gives way to it.
+    pub(super) supersedes: bool,
+    /// The newest broadcast that this one gives way to.
+    pub(super) superseded_by: Option<BroadcastId>,
+    /// The first ordinal that may still have to give way; nothing when none has.
+    pub(super) sweep_from: Option<u32>,
     reasons: BTreeMap<Reason, i64>,
 }
 
@@ -120,6 +127,10 @@ impl Broadcast {
             waiting: count(31)?,
             first_outcome_at: row.get::<_, Option<i64>>(32)?.map(Wall),
             last_outcome_at: row.get::<_, Option<i64>>(33)?.map(Wall),
+            receipts_by_provider_id: row.get(34)?,
+            supersedes: row.get(35)?,
+            superseded_by: row.get::<_, Option<u32>>(36)?.map(BroadcastId),
+            sweep_from: row.get(37)?,
             reasons: BTreeMap::new(),
         })
     }
@@ -147,7 +158,8 @@ impl Broadcast {
                 "UPDATE broadcast SET state = ?2, planned = ?3, scanned_to = ?4, next = ?5, asked = ?6,
                      accepted = ?7, delivered = ?8, undelivered = ?9, failed = ?10, unknown = ?11,
                      suppressed = ?12, stopped = ?13, expired = ?14, superseded = ?15,
-                     in_flight = ?16, waiting = ?17, first_outcome_at = ?18, last_outcome_at = ?19
+                     in_flight = ?16, waiting = ?17, first_outcome_at = ?18, last_outcome_at = ?19,
+                     sweep_from = ?20
                  WHERE id = ?1",
             )?
             .execute(params![
@@ -170,6 +182,7 @@ impl Broadcast {
                 integer(self.waiting),
                 self.first_outcome_at.map(|at| at.0),
                 self.last_outcome_at.map(|at| at.0),
+                self.sweep_from,
             ])?;
         self.save_reasons(connection)
     }

@@ -6,12 +6,12 @@ use super::words::{channel_name, code_from, moment_after, reason_from, status_fr
 use crate::key::Keys;
 use oyez_domain::address::Address;
 use oyez_domain::delivery::{DeliveryState, Record, fold};
-use oyez_domain::id::{BroadcastId, Ordinal, UpdateId};
+use oyez_domain::id::{Ordinal, UpdateId};
 use oyez_domain::ledger::{AttemptView, DeliveryFilter, DeliveryView};
 use oyez_domain::outcome::Reason;
 use oyez_domain::receipt::ReceiptStatus;
 use oyez_domain::time::Wall;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 /// Rows of the audience looked at in one go.
 const PAGE: u32 = 500;
@@ -183,23 +183,4 @@ fn receipts(
             reason_from(row.get(2)?)?,
         ))
     })
-}
-
-/// The newest delivery of a channel whose provider gave it this identifier. It reads the channel's attempts:
-/// kinds whose receipts carry our own reference never ask.
-pub(super) fn by_provider_id(
-    connection: &Connection,
-    channel: &str,
-    provider_id: &str,
-) -> Step<Option<(BroadcastId, Ordinal)>> {
-    Ok(connection
-        .prepare_cached(
-            "SELECT t.broadcast_id, t.ordinal FROM broadcast b
-             JOIN attempt t ON t.broadcast_id = b.id AND t.provider_id = ?2
-             WHERE b.channel = ?1 ORDER BY b.id DESC LIMIT 1",
-        )?
-        .query_row([channel, provider_id], |row| {
-            Ok((BroadcastId(row.get(0)?), Ordinal(row.get(1)?)))
-        })
-        .optional()?)
 }

@@ -4,14 +4,13 @@ use super::attempt::{Ending, settle_unsent};
 use super::broadcast::{Broadcast, Standing};
 use super::exception::{Care, Exception};
 use super::fault::Step;
+use super::follow::halted;
 use super::record::address_of;
 use super::window::{Announced, close, runs};
 use oyez_domain::LedgerError;
-use oyez_domain::broadcast::BroadcastState;
 use oyez_domain::delivery::DeliveryState;
 use oyez_domain::id::Ordinal;
 use oyez_domain::ledger::WindowId;
-use oyez_domain::outcome::{OutcomeCode, Reason};
 use oyez_domain::time::Wall;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -80,14 +79,18 @@ fn give_back(
     let given_back = Exception {
         care: Care::Waiting,
         not_before: now,
+        // Of a first attempt that was taken back no provider has ever seen the key.
+        first_armed_at: known.first_armed_at.filter(|_| known.attempt > 0),
         ..known
     };
     let sending = Standing::new(DeliveryState::Sending, None);
     broadcast.shift(sending, given_back.standing());
-    if broadcast.state == BroadcastState::Stopped {
-        let (attempt, reason) = (given_back.attempt + 1, Some(Reason::Stopped));
-        let ending = Ending::decided(ordinal, attempt, now, OutcomeCode::Stopped, reason);
-        return settle_unsent(connection, broadcast, &given_back, ending);
+    match halted(connection, broadcast, ordinal)? {
+        Some((code, reason)) => {
+            let attempt = given_back.attempt + 1;
+            let ending = Ending::decided(ordinal, attempt, now, code, Some(reason));
+            settle_unsent(connection, broadcast, &given_back, ending)
+        }
+        None => given_back.put(connection, broadcast.id),
     }
-    given_back.put(connection, broadcast.id)
 }

@@ -1,6 +1,6 @@
-//! Deliveries that need looking after: waiting, unknown, armed again, or behind an older update.
+//! Deliveries that need looking after: waiting, unknown, given up, armed again, or behind an older update.
 
-use super::broadcast::{Broadcast, Standing};
+use super::broadcast::Standing;
 use super::fault::{Step, corrupt};
 use super::words::{reason_from, reason_number};
 use oyez_domain::delivery::DeliveryState;
@@ -20,6 +20,8 @@ pub(super) enum Care {
     Armed = 3,
     /// The same person's delivery of an older update.
     Behind = 4,
+    /// Nothing more: a person gave up finding out whether it was sent.
+    GivenUp = 5,
 }
 
 impl Care {
@@ -28,10 +30,16 @@ impl Care {
     }
 
     fn from_number(number: u8) -> Step<Self> {
-        [Self::Waiting, Self::Unknown, Self::Armed, Self::Behind]
-            .into_iter()
-            .find(|care| care.number() == number)
-            .ok_or_else(|| corrupt("exception", "state", &number))
+        [
+            Self::Waiting,
+            Self::Unknown,
+            Self::Armed,
+            Self::Behind,
+            Self::GivenUp,
+        ]
+        .into_iter()
+        .find(|care| care.number() == number)
+        .ok_or_else(|| corrupt("exception", "state", &number))
     }
 }
 
@@ -47,12 +55,15 @@ pub(super) struct Exception {
     pub(super) unknowns: u32,
     /// One of its attempts may have been sent.
     pub(super) unsure: bool,
+    /// When it is due; for an unknown one, since when it is unknown.
     pub(super) not_before: Wall,
     pub(super) reason: Option<Reason>,
+    /// When the oldest announcement that still stands was made, if there is one and it is known.
+    pub(super) first_armed_at: Option<Wall>,
 }
 
-pub(super) const COLUMNS: &str =
-    "ordinal, address_id, state, attempt, charged, unknowns, unsure, not_before, reason";
+pub(super) const COLUMNS: &str = "ordinal, address_id, state, attempt, charged, unknowns, unsure, \
+     not_before, reason, first_armed_at";
 
 impl Exception {
     /// A delivery that nothing was sent of, due from `not_before` on.
@@ -72,6 +83,7 @@ impl Exception {
             unsure: false,
             not_before,
             reason: None,
+            first_armed_at: None,
         }
     }
 
@@ -81,7 +93,8 @@ impl Exception {
         ordinal: Ordinal,
     ) -> Step<Option<Self>> {
         let mut statement = connection.prepare_cached(
-            "SELECT ordinal, address_id, state, attempt, charged, unknowns, unsure, not_before, reason
+            "SELECT ordinal, address_id, state, attempt, charged, unknowns, unsure, not_before,
+                 reason, first_armed_at
              FROM exception WHERE broadcast_id = ?1 AND ordinal = ?2",
         )?;
         let mut rows = statement.query([broadcast.0, ordinal.0])?;
@@ -89,16 +102,22 @@ impl Exception {
     }
 
     pub(super) fn read(row: &Row<'_>) -> Step<Self> {
+        Self::read_from(row, 0)
+    }
+
+    /// Reads one whose columns begin at `first`.
+    pub(super) fn read_from(row: &Row<'_>, first: usize) -> Step<Self> {
         Ok(Self {
-            ordinal: Ordinal(row.get(0)?),
-            address_id: row.get(1)?,
-            care: Care::from_number(row.get(2)?)?,
-            attempt: row.get(3)?,
-            charged: row.get(4)?,
-            unknowns: row.get(5)?,
-            unsure: row.get(6)?,
-            not_before: Wall(row.get(7)?),
-            reason: reason_from(row.get(8)?)?,
+            ordinal: Ordinal(row.get(first)?),
+            address_id: row.get(first + 1)?,
+            care: Care::from_number(row.get(first + 2)?)?,
+            attempt: row.get(first + 3)?,
+            charged: row.get(first + 4)?,
+            unknowns: row.get(first + 5)?,
+            unsure: row.get(first + 6)?,
+            not_before: Wall(row.get(first + 7)?),
+            reason: reason_from(row.get(first + 8)?)?,
+            first_armed_at: row.get::<_, Option<i64>>(first + 9)?.map(Wall),
         })
     }
 
@@ -106,8 +125,8 @@ impl Exception {
         connection
             .prepare_cached(
                 "INSERT OR REPLACE INTO exception (broadcast_id, ordinal, address_id, state, attempt,
-                     charged, unknowns, unsure, not_before, reason)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                     charged, unknowns, unsure, not_before, reason, first_armed_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             )?
             .execute(params![
                 broadcast.0,
@@ -120,6 +139,7 @@ impl Exception {
                 self.unsure,
                 self.not_before.0,
                 reason_number(self.reason),
+                self.first_armed_at.map(|at| at.0),
             ])?;
         Ok(())
     }
@@ -139,7 +159,7 @@ impl Exception {
     pub(super) fn standing(&self) -> Standing {
         let state = match self.care {
             Care::Armed => DeliveryState::Sending,
-            Care::Unknown => DeliveryState::Unknown,
+            Care::Unknown | Care::GivenUp => DeliveryState::Unknown,
             Care::Waiting | Care::Behind if self.attempt == 0 => DeliveryState::Pending,
             Care::Waiting | Care::Behind => DeliveryState::Waiting,
         };
@@ -154,21 +174,5 @@ pub(super) fn wake_behind_address(connection: &Connection, address_id: i64, now:
             "UPDATE exception SET state = 1, not_before = ?2 WHERE address_id = ?1 AND state = 4",
         )?
         .execute(params![address_id, now.0])?;
-    Ok(())
-}
-
-/// Lets all that waits behind a broadcast be looked at again: much of it was settled at once.
-pub(super) fn wake_behind_broadcast(
-    connection: &Connection,
-    older: &Broadcast,
-    now: Wall,
-) -> Step<()> {
-    connection
-        .prepare_cached(
-            "UPDATE exception SET state = 1, not_before = ?4 WHERE state = 4 AND broadcast_id IN (
-                 SELECT id FROM broadcast WHERE channel = ?1 AND state IN (1, 2, 3)
-                 AND incident_id = ?2 AND id > ?3)",
-        )?
-        .execute(params![older.channel, older.incident, older.id.0, now.0])?;
     Ok(())
 }

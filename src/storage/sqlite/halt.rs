@@ -61,7 +61,7 @@ pub(super) fn hold_update(
     broadcasts.iter().map(|b| view(connection, b)).collect()
 }
 
-fn concerned(
+pub(super) fn concerned(
     connection: &Connection,
     update: UpdateId,
     channel: Option<&ChannelName>,
@@ -86,7 +86,7 @@ fn concerned(
     Ok(broadcasts)
 }
 
-fn object(update: UpdateId, channel: Option<&ChannelName>) -> String {
+pub(super) fn object(update: UpdateId, channel: Option<&ChannelName>) -> String {
     match channel {
         Some(channel) => format!("{update} {channel}"),
         None => update.to_string(),

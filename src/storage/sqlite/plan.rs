@@ -2,6 +2,7 @@
 
 use super::broadcast::Broadcast;
 use super::fault::Step;
+use super::sweep::sweep_next;
 use super::take::{expire, settle_fresh};
 use super::words::kind_number;
 use oyez_domain::address::AddressKind;
@@ -11,11 +12,18 @@ use oyez_domain::outcome::OutcomeCode;
 use oyez_domain::time::Wall;
 use rusqlite::{Connection, params};
 
-/// Plans the next page of the most urgent broadcast that has one.
+/// Plans a page, and sweeps one of what newer audiences took the place of. Until both are done there is more to do.
 pub(super) fn plan_next(connection: &Connection, now: Wall) -> Step<Option<BroadcastId>> {
+    let planned = plan_most_urgent(connection, now)?;
+    let swept = sweep_next(connection, now)?;
+    Ok(planned.or(swept))
+}
+
+/// Plans the next page of the most urgent broadcast that has one; older ones wait for what takes their place.
+fn plan_most_urgent(connection: &Connection, now: Wall) -> Step<Option<BroadcastId>> {
     let unplanned = Broadcast::all(
         connection,
-        "planned = 0 ORDER BY urgent DESC, id LIMIT 1",
+        "planned = 0 ORDER BY urgent DESC, supersedes DESC, id LIMIT 1",
         [],
     )?;
     let Some(mut broadcast) = unplanned.into_iter().next() else {

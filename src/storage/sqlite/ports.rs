@@ -3,8 +3,8 @@
 use super::SqliteLedger;
 use super::arm::Moment;
 use super::take::SealedTaken;
-use super::{boot, deliveries, disarm, evidence, halt, import, incidents, left_over, plan};
-use super::{receive, record, release, subscribers, take, views};
+use super::{boot, decide, deliveries, disarm, evidence, halt, import, incidents, left_over, plan};
+use super::{receive, record, release, retry, subscribers, take, views};
 use oyez_domain::LedgerError;
 use oyez_domain::address::{Address, AddressKind};
 use oyez_domain::channel::ChannelName;
@@ -14,7 +14,7 @@ use oyez_domain::ledger::{
     Answer, Ask, BroadcastEvidence, BroadcastView, By, Decision, DeliveryFilter, DeliveryView,
     Done, Idempotency, Incidents, NewEndpoint, Queue, ReceiptRecord, Received, Recorded,
     ReleaseOrder, Released, Releases, Reports, Statement, Subscribers, SystemEvidence, Taken,
-    UnknownFilter, UnknownGroup, WindowId,
+    UnknownDelivery, UnknownFilter, UnknownGroup, WindowId,
 };
 use oyez_domain::outcome::Reason;
 use oyez_domain::reference::UpdateReference;
@@ -146,17 +146,17 @@ impl Releases for SqliteLedger {
 
     fn retry_failed<'a>(
         &'a self,
-        _update: UpdateId,
-        _channel: Option<&'a ChannelName>,
-        _reasons: &'a [Reason],
-        _key: Option<&'a Idempotency>,
-        _by: &'a By,
+        update: UpdateId,
+        channel: Option<&'a ChannelName>,
+        reasons: &'a [Reason],
+        key: Option<&'a Idempotency>,
+        by: &'a By,
     ) -> Answer<'a, Done<u64>> {
-        let none = Done {
-            value: 0,
-            replayed: false,
-        };
-        Box::pin(std::future::ready(Ok(none)))
+        let (channel, reasons) = (channel.cloned(), reasons.to_vec());
+        let (key, by) = (key.cloned(), by.clone());
+        Box::pin(self.write(move |c| {
+            retry::retry_failed(c, update, channel.as_ref(), &reasons, key.as_ref(), &by)
+        }))
     }
 
     fn failures(&self, update: UpdateId) -> Answer<'_, Vec<(ChannelName, Reason, u64)>> {
@@ -165,16 +165,15 @@ impl Releases for SqliteLedger {
 
     fn decide_unknown<'a>(
         &'a self,
-        _which: &'a UnknownFilter,
-        _decision: Decision,
-        _key: Option<&'a Idempotency>,
-        _by: &'a By,
+        which: &'a UnknownFilter,
+        decision: Decision,
+        key: Option<&'a Idempotency>,
+        by: &'a By,
     ) -> Answer<'a, Done<u64>> {
-        let none = Done {
-            value: 0,
-            replayed: false,
-        };
-        Box::pin(std::future::ready(Ok(none)))
+        let (which, key, by) = (which.clone(), key.cloned(), by.clone());
+        Box::pin(
+            self.write(move |c| decide::decide_unknown(c, &which, decision, key.as_ref(), &by)),
+        )
     }
 
     fn unknowns<'a>(&'a self, which: &'a UnknownFilter) -> Answer<'a, Vec<UnknownGroup>> {
@@ -191,9 +190,13 @@ impl Queue for SqliteLedger {
     fn take<'a>(&'a self, ask: &'a Ask<'a>) -> Answer<'a, Taken> {
         Box::pin(async move {
             let (boot, channel, rows) = (self.own_boot()?, ask.channel.clone(), ask.rows);
-            let moment = Moment { boot, now: ask.now };
+            let (now, may_expire, shut) = (ask.now, ask.may_expire, ask.shut_destinations.to_vec());
             let sealed = self
-                .write(move |c| take::take(c, channel.as_str(), rows, moment))
+                .write(move |c| {
+                    let shut = &shut;
+                    let moment = Moment { boot, now, shut };
+                    take::take(c, channel.as_str(), rows, may_expire, moment)
+                })
                 .await?;
             Ok(match sealed {
                 SealedTaken::Window(window) => Taken::Window(window.open(&self.keys)?),
@@ -289,6 +292,16 @@ impl Reports for SqliteLedger {
     ) -> Answer<'a, Vec<DeliveryView>> {
         let (keys, filter) = (Arc::clone(&self.keys), filter.clone());
         Box::pin(self.read(move |c| deliveries::deliveries(c, &keys, update, &filter)))
+    }
+
+    fn unknown_deliveries<'a>(
+        &'a self,
+        which: &'a UnknownFilter,
+        after: Option<(BroadcastId, Ordinal)>,
+        limit: u32,
+    ) -> Answer<'a, Vec<UnknownDelivery>> {
+        let (keys, which) = (Arc::clone(&self.keys), which.clone());
+        Box::pin(self.read(move |c| left_over::unknown_deliveries(c, &keys, &which, after, limit)))
     }
 
     fn evidence(&self, broadcast: BroadcastId) -> Answer<'_, BroadcastEvidence> {

@@ -2,77 +2,99 @@
 
 use super::attempt::{History, spanned};
 use super::broadcast::{Broadcast, Standing};
-use super::deliveries::by_provider_id;
 use super::exception::{Care, Exception, wake_behind_address};
 use super::fault::Step;
-use super::record::address_of;
+use super::parked::{self, Word};
+use super::record::{address_of, suppress};
 use super::words::{milliseconds_after, reason_number};
 use oyez_domain::delivery::{Record, fold};
-use oyez_domain::id::Ordinal;
+use oyez_domain::id::{BroadcastId, Ordinal};
 use oyez_domain::ledger::{ReceiptAbout, ReceiptRecord, Received};
-use oyez_domain::outcome::OutcomeCode;
+use oyez_domain::outcome::{OutcomeCode, Reason};
+use oyez_domain::receipt::ReceiptStatus;
+use oyez_domain::subscriber::SuppressionCause;
 use rusqlite::{Connection, params};
 
-/// Appends receipts, one broadcast after the other.
+/// Appends receipts, one broadcast after the other. Those that name an identifier nobody knows yet are parked.
 pub(super) fn receive(connection: &Connection, records: &[ReceiptRecord]) -> Step<Received> {
     let mut received = Received::default();
     let mut placed = Vec::with_capacity(records.len());
     for record in records {
-        let place = match &record.about {
-            ReceiptAbout::Delivery(broadcast, ordinal) => Some((*broadcast, *ordinal)),
+        let word = Word {
+            at: record.at,
+            status: record.status,
+            reason: record.reason,
+        };
+        match &record.about {
+            ReceiptAbout::Delivery(broadcast, ordinal) => placed.push((*broadcast, *ordinal, word)),
             ReceiptAbout::ProviderId(channel, id) => {
-                by_provider_id(connection, channel.as_str(), id)?
-            }
-        };
-        match place {
-            Some((broadcast, ordinal)) => placed.push((broadcast, ordinal, record)),
-            None => received.never_armed += 1,
-        }
-    }
-    placed.sort_by_key(|(broadcast, ordinal, _)| (*broadcast, *ordinal));
-    for of_one in placed.chunk_by(|a, b| a.0 == b.0) {
-        let Some((id, ..)) = of_one.first() else {
-            continue;
-        };
-        let Some(mut broadcast) = Broadcast::find(connection, *id)? else {
-            received.never_armed += super::words::natural(i64::try_from(of_one.len()).unwrap_or(0));
-            tracing::warn!(
-                broadcast = id.0,
-                receipts = of_one.len(),
-                "receipts name a broadcast that does not exist; they were ignored"
-            );
-            continue;
-        };
-        for (_, ordinal, record) in of_one {
-            match take_in(connection, &mut broadcast, *ordinal, record)? {
-                Effect::Applied => received.applied += 1,
-                Effect::Repeated => received.repeated += 1,
-                Effect::NeverArmed => {
-                    received.never_armed += 1;
-                    tracing::warn!(
-                        broadcast = broadcast.id.0,
-                        ordinal = ordinal.0,
-                        "a receipt names a delivery that was never sent; it was ignored"
-                    );
+                match parked::place(connection, channel, id)? {
+                    Some((broadcast, ordinal)) => placed.push((broadcast, ordinal, word)),
+                    None if parked::park(connection, channel, id, word)? => received.parked += 1,
+                    None => received.repeated += 1,
                 }
             }
         }
-        broadcast.save(connection)?;
+    }
+    if let Some(last) = records.iter().map(|record| record.at).max()
+        && received.parked > 0
+    {
+        parked::forget(connection, last)?;
+    }
+    placed.sort_by_key(|(broadcast, ordinal, _)| (*broadcast, *ordinal));
+    for of_one in placed.chunk_by(|a, b| a.0 == b.0) {
+        take_in_all(connection, of_one, &mut received)?;
     }
     Ok(received)
 }
 
-enum Effect {
+/// Takes in receipts of one broadcast.
+fn take_in_all(
+    connection: &Connection,
+    placed: &[(BroadcastId, Ordinal, Word)],
+    received: &mut Received,
+) -> Step<()> {
+    let Some((id, ..)) = placed.first() else {
+        return Ok(());
+    };
+    let Some(mut broadcast) = Broadcast::find(connection, *id)? else {
+        received.never_armed += u64::try_from(placed.len()).unwrap_or(u64::MAX);
+        tracing::warn!(
+            broadcast = id.0,
+            receipts = placed.len(),
+            "receipts name a broadcast that does not exist; they were ignored"
+        );
+        return Ok(());
+    };
+    for (_, ordinal, word) in placed {
+        match take_in(connection, &mut broadcast, *ordinal, word)? {
+            Effect::Applied => received.applied += 1,
+            Effect::Repeated => received.repeated += 1,
+            Effect::NeverArmed => {
+                received.never_armed += 1;
+                tracing::warn!(
+                    broadcast = broadcast.id.0,
+                    ordinal = ordinal.0,
+                    "a receipt names a delivery that was never sent; it was ignored"
+                );
+            }
+        }
+    }
+    broadcast.save(connection)
+}
+
+/// What a receipt changed.
+pub(super) enum Effect {
     Applied,
     Repeated,
     NeverArmed,
 }
 
-fn take_in(
+pub(super) fn take_in(
     connection: &Connection,
     broadcast: &mut Broadcast,
     ordinal: Ordinal,
-    record: &ReceiptRecord,
+    word: &Word,
 ) -> Step<Effect> {
     let exception = Exception::find(connection, broadcast.id, ordinal)?;
     let mut known = History::read(connection, broadcast, ordinal)?;
@@ -80,22 +102,13 @@ fn take_in(
         return Ok(Effect::NeverArmed);
     }
     let before = known.standing(connection, broadcast, exception.as_ref())?;
-    let new = connection
-        .prepare_cached(
-            "INSERT OR IGNORE INTO receipt (broadcast_id, ordinal, status, at_ms, reason)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![
-            broadcast.id.0,
-            ordinal.0,
-            record.status.number(),
-            milliseconds_after(broadcast.released_at, record.at),
-            reason_number(record.reason),
-        ])?;
-    if new == 0 {
+    if !append(connection, broadcast, ordinal, word)? {
         return Ok(Effect::Repeated);
     }
-    known.receipts.push(Record::Receipt(record.status));
+    if let Some(cause) = word.suppresses() {
+        suppress(connection, broadcast, ordinal, cause, word.at)?;
+    }
+    known.receipts.push(Record::Receipt(word.status));
     let state = fold(&known.receipts);
     if before.state == state {
         return Ok(Effect::Repeated);
@@ -106,9 +119,48 @@ fn take_in(
     broadcast.shift(before, Standing::new(state, None));
     if !before.state.is_settled() && broadcast.has_newer(connection)? {
         let address_id = address_of(connection, broadcast.id, ordinal)?;
-        wake_behind_address(connection, address_id, record.at)?;
+        wake_behind_address(connection, address_id, word.at)?;
     }
     Ok(Effect::Applied)
+}
+
+/// False when this delivery has a receipt of this status already.
+fn append(
+    connection: &Connection,
+    broadcast: &Broadcast,
+    ordinal: Ordinal,
+    word: &Word,
+) -> Step<bool> {
+    let new = connection
+        .prepare_cached(
+            "INSERT OR IGNORE INTO receipt (broadcast_id, ordinal, status, at_ms, reason)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            broadcast.id.0,
+            ordinal.0,
+            word.status.number(),
+            milliseconds_after(broadcast.released_at, word.at),
+            reason_number(word.reason),
+        ])?;
+    Ok(new == 1)
+}
+
+impl Word {
+    /// Why the address must not be used again, if it says so.
+    fn suppresses(&self) -> Option<SuppressionCause> {
+        match self.status {
+            ReceiptStatus::Complained => Some(SuppressionCause::Complaint),
+            ReceiptStatus::Undelivered | ReceiptStatus::Bounced => {
+                let dead = self.reason == Some(Reason::AddressUnknown);
+                dead.then_some(SuppressionCause::AddressUnknown)
+            }
+            ReceiptStatus::Underway
+            | ReceiptStatus::UndeliveredForNow
+            | ReceiptStatus::BouncedForNow
+            | ReceiptStatus::Delivered => None,
+        }
+    }
 }
 
 /// Whether anything was ever sent, or may be on its way, for which this could be a receipt.

@@ -4,13 +4,14 @@ use super::attempt::{Ending, standing};
 use super::broadcast::{Broadcast, Standing};
 use super::exception::{Care, Exception, wake_behind_address};
 use super::fault::Step;
+use super::follow::{Next, changes_state, over, without_doubt_about};
+use super::parked;
 use super::window::{Announced, close};
 use oyez_domain::LedgerError;
-use oyez_domain::broadcast::BroadcastState;
 use oyez_domain::delivery::{DeliveryState, settled_by};
 use oyez_domain::id::{BroadcastId, Ordinal};
 use oyez_domain::ledger::{Follow, Recorded, WindowId};
-use oyez_domain::outcome::{OutcomeCode, Reason};
+use oyez_domain::outcome::OutcomeCode;
 use oyez_domain::subscriber::SuppressionCause;
 use oyez_domain::time::Wall;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -56,21 +57,6 @@ struct Recording<'c> {
     windows: HashMap<WindowId, Option<(Announced, usize)>>,
 }
 
-/// What an outcome leads to.
-#[derive(Debug, Clone, Copy)]
-enum Next {
-    Wait {
-        not_before: Wall,
-        charged: u32,
-        unknowns: u32,
-    },
-    Unknown,
-    /// Settled by the outcome itself.
-    Settled(DeliveryState),
-    /// Settled by a decision that is noted after it.
-    Decided(OutcomeCode, Option<Reason>),
-}
-
 impl<'c> Recording<'c> {
     fn of(connection: &'c Connection, id: BroadcastId) -> Step<Self> {
         let broadcast = Broadcast::get(connection, id)?;
@@ -95,15 +81,17 @@ impl<'c> Recording<'c> {
             let why = format!("delivery {ordinal} of broadcast {id} was never announced");
             return Err(LedgerError::State(why).into());
         }
-        let exception = Exception::find(connection, self.broadcast.id, ordinal)?;
+        let exception = Exception::find(connection, self.broadcast.id, ordinal)?
+            .map(|known| without_doubt_about(connection, &self.broadcast, recorded, known))
+            .transpose()?;
         let before = self.standing_before(recorded, exception.as_ref())?;
-        let next = self.next(recorded, exception.as_ref());
+        let next = self.next(recorded, exception.as_ref())?;
         let ending = Ending {
             ordinal,
             attempt: recorded.attempt,
             at: recorded.at,
             code: recorded.code,
-            again: matches!(next, Next::Wait { .. } | Next::Decided(..)),
+            again: next.goes_on(),
             reason: recorded.reason,
             reply: &recorded.reply,
             provider_id: recorded.provider_id.as_deref(),
@@ -112,12 +100,27 @@ impl<'c> Recording<'c> {
             return Ok(());
         }
         self.broadcast.note_outcome(recorded.at);
-        self.answer_window(recorded)?;
+        let armed_at = self.answer_window(recorded)?;
         if recorded.suppress {
-            self.suppress(ordinal, recorded.at)?;
+            let cause = SuppressionCause::AddressUnknown;
+            suppress(connection, &self.broadcast, ordinal, cause, recorded.at)?;
         }
         if changes_state(recorded, before, exception.as_ref()) {
-            self.follow(&ending, before, exception, next)?;
+            self.follow(&ending, before, exception, next, armed_at)?;
+        }
+        self.join_receipts(recorded)
+    }
+
+    /// Lets receipts that name a message by the provider's identifier find the one accepted here.
+    fn join_receipts(&mut self, recorded: &Recorded) -> Step<()> {
+        let (OutcomeCode::Accepted, Some(provider_id)) = (recorded.code, &recorded.provider_id)
+        else {
+            return Ok(());
+        };
+        if self.broadcast.receipts_by_provider_id {
+            let place = (recorded.ordinal, provider_id.as_str());
+            self.has_receipts |=
+                parked::join(self.connection, &mut self.broadcast, place, recorded.at)?;
         }
         Ok(())
     }
@@ -139,64 +142,23 @@ impl<'c> Recording<'c> {
         )
     }
 
-    fn next(&self, recorded: &Recorded, exception: Option<&Exception>) -> Next {
-        if recorded.code == OutcomeCode::Accepted {
-            return Next::Settled(DeliveryState::Accepted);
-        }
+    fn next(&self, recorded: &Recorded, exception: Option<&Exception>) -> Step<Next> {
         let unsure =
             recorded.code == OutcomeCode::Unknown || exception.is_some_and(|known| known.unsure);
-        let settled = |state, code, reason| {
-            if settled_by(recorded.code) == state {
-                Next::Settled(state)
-            } else {
-                Next::Decided(code, reason)
-            }
+        let over = match recorded.follow {
+            Follow::Wait { .. } => over(
+                self.connection,
+                &self.broadcast,
+                recorded.ordinal,
+                recorded.at,
+            )?,
+            Follow::Accepted
+            | Follow::Failed
+            | Follow::Suppressed
+            | Follow::Unknown
+            | Follow::Expired => None,
         };
-        match recorded.follow {
-            Follow::Wait {
-                not_before,
-                charged,
-                unknowns,
-            } => match self.too_late(recorded.at) {
-                None => Next::Wait {
-                    not_before,
-                    charged,
-                    unknowns,
-                },
-                Some(_) if recorded.code == OutcomeCode::Unknown => Next::Unknown,
-                Some(_) if unsure => Next::Decided(OutcomeCode::Unknown, Some(Reason::Uncertain)),
-                Some((code, reason)) => Next::Decided(code, Some(reason)),
-            },
-            Follow::Unknown if settled_by(recorded.code) == DeliveryState::Unknown => Next::Unknown,
-            Follow::Unknown => Next::Decided(OutcomeCode::Unknown, Some(Reason::Uncertain)),
-            Follow::Accepted => settled(DeliveryState::Accepted, OutcomeCode::Accepted, None),
-            Follow::Failed => settled(
-                DeliveryState::Rejected,
-                OutcomeCode::Rejected,
-                recorded.reason,
-            ),
-            Follow::Suppressed => settled(
-                DeliveryState::Suppressed,
-                OutcomeCode::Suppressed,
-                recorded.reason,
-            ),
-            Follow::Expired => settled(
-                DeliveryState::Expired,
-                OutcomeCode::Expired,
-                Some(Reason::Expired),
-            ),
-        }
-    }
-
-    /// Whether nothing more may be sent, and why.
-    fn too_late(&self, at: Wall) -> Option<(OutcomeCode, Reason)> {
-        if self.broadcast.state == BroadcastState::Stopped {
-            Some((OutcomeCode::Stopped, Reason::Stopped))
-        } else if at >= self.broadcast.expires_at {
-            Some((OutcomeCode::Expired, Reason::Expired))
-        } else {
-            None
-        }
+        Ok(Next::of(recorded, unsure, over))
     }
 
     fn follow(
@@ -205,6 +167,7 @@ impl<'c> Recording<'c> {
         before: Standing,
         exception: Option<Exception>,
         next: Next,
+        armed_at: Wall,
     ) -> Step<()> {
         let (id, ordinal) = (self.broadcast.id, ending.ordinal);
         let was_exception = exception.is_some();
@@ -219,12 +182,12 @@ impl<'c> Recording<'c> {
                     charged,
                     unknowns,
                     not_before,
-                    ..self.kept(ending, exception)?
+                    ..self.kept(ending, exception, armed_at)?
                 };
                 (waiting.standing(), Some(waiting))
             }
             Next::Unknown => {
-                let unknown = self.kept(ending, exception)?;
+                let unknown = self.kept(ending, exception, armed_at)?;
                 (unknown.standing(), Some(unknown))
             }
             Next::Settled(state) => (Standing::new(state, ending.reason), None),
@@ -232,7 +195,7 @@ impl<'c> Recording<'c> {
                 let decided = Ending::decided(ordinal, ending.attempt + 1, ending.at, code, reason);
                 decided.append(self.connection, &self.broadcast)?;
                 if settled_by(code) == DeliveryState::Unknown {
-                    let unknown = self.kept(&decided, exception)?;
+                    let unknown = self.kept(&decided, exception, armed_at)?;
                     (unknown.standing(), Some(unknown))
                 } else {
                     (Standing::new(settled_by(code), reason), None)
@@ -253,12 +216,20 @@ impl<'c> Recording<'c> {
     }
 
     /// The delivery as an exception after this attempt: unknown, unless the caller says otherwise.
-    fn kept(&self, ending: &Ending<'_>, exception: Option<Exception>) -> Step<Exception> {
+    fn kept(
+        &self,
+        ending: &Ending<'_>,
+        exception: Option<Exception>,
+        armed_at: Wall,
+    ) -> Step<Exception> {
         let known = match exception {
             Some(known) => known,
             None => {
                 let address_id = address_of(self.connection, self.broadcast.id, ending.ordinal)?;
-                Exception::untouched(ending.ordinal, address_id, Care::Unknown, ending.at)
+                Exception {
+                    first_armed_at: Some(armed_at),
+                    ..Exception::untouched(ending.ordinal, address_id, Care::Unknown, ending.at)
+                }
             }
         };
         Ok(Exception {
@@ -272,36 +243,22 @@ impl<'c> Recording<'c> {
         })
     }
 
-    /// Counts the announcement as answered, if it stands.
-    fn answer_window(&mut self, recorded: &Recorded) -> Step<()> {
+    /// Counts the announcement as answered, if it stands; when it was made, as far as that is known.
+    fn answer_window(&mut self, recorded: &Recorded) -> Step<Wall> {
         let window = match self.windows.entry(recorded.window) {
             std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
             std::collections::hash_map::Entry::Vacant(unknown) => unknown
                 .insert(Announced::find(self.connection, recorded.window)?.map(|found| (found, 0))),
         };
-        if let Some((announced, answered)) = window
-            && announced.broadcast == self.broadcast.id
-            && announced.covers(recorded.ordinal, recorded.attempt)
-        {
-            *answered += 1;
-        }
-        Ok(())
-    }
-
-    fn suppress(&self, ordinal: Ordinal, at: Wall) -> Step<()> {
-        self.connection
-            .prepare_cached(
-                "INSERT OR IGNORE INTO suppression (keyed_hash, cause, at)
-                 SELECT a.keyed_hash, ?3, ?4 FROM audience u JOIN address a ON a.id = u.address_id
-                 WHERE u.broadcast_id = ?1 AND u.ordinal = ?2",
-            )?
-            .execute(params![
-                self.broadcast.id.0,
-                ordinal.0,
-                SuppressionCause::AddressUnknown.code(),
-                at.0
-            ])?;
-        Ok(())
+        Ok(match window {
+            Some((announced, answered)) if announced.broadcast == self.broadcast.id => {
+                if announced.covers(recorded.ordinal, recorded.attempt) {
+                    *answered += 1;
+                }
+                announced.at
+            }
+            Some(_) | None => recorded.at,
+        })
     }
 
     fn finish(mut self) -> Step<()> {
@@ -314,26 +271,6 @@ impl<'c> Recording<'c> {
     }
 }
 
-/// Whether an outcome says something new of where its delivery stands. A receipt says more than any outcome,
-/// a later attempt more than an earlier one, and an acceptance more than any refusal.
-fn changes_state(recorded: &Recorded, before: Standing, exception: Option<&Exception>) -> bool {
-    match before.state {
-        DeliveryState::Accepted | DeliveryState::Delivered | DeliveryState::Undelivered => false,
-        DeliveryState::Pending
-        | DeliveryState::Sending
-        | DeliveryState::Waiting
-        | DeliveryState::Unknown => {
-            recorded.code == OutcomeCode::Accepted
-                || exception.is_none_or(|known| known.attempt < recorded.attempt)
-        }
-        DeliveryState::Rejected
-        | DeliveryState::Suppressed
-        | DeliveryState::Expired
-        | DeliveryState::Superseded
-        | DeliveryState::Stopped => recorded.code == OutcomeCode::Accepted,
-    }
-}
-
 pub(super) fn address_of(
     connection: &Connection,
     broadcast: BroadcastId,
@@ -342,4 +279,22 @@ pub(super) fn address_of(
     Ok(connection
         .prepare_cached("SELECT address_id FROM audience WHERE broadcast_id = ?1 AND ordinal = ?2")?
         .query_row([broadcast.0, ordinal.0], |row| row.get(0))?)
+}
+
+/// Notes that the address of a delivery must not be used again.
+pub(super) fn suppress(
+    connection: &Connection,
+    broadcast: &Broadcast,
+    ordinal: Ordinal,
+    cause: SuppressionCause,
+    at: Wall,
+) -> Step<()> {
+    connection
+        .prepare_cached(
+            "INSERT OR IGNORE INTO suppression (keyed_hash, cause, at)
+             SELECT a.keyed_hash, ?3, ?4 FROM audience u JOIN address a ON a.id = u.address_id
+             WHERE u.broadcast_id = ?1 AND u.ordinal = ?2",
+        )?
+        .execute(params![broadcast.id.0, ordinal.0, cause.code(), at.0])?;
+    Ok(())
 }

@@ -1,11 +1,13 @@
 //! Release: one transaction from a draft to the first windows.
 
-use super::arm::{Found, Moment, Older, SealedWindow, fresh};
+use super::arm::{Found, Moment, fresh};
 use super::broadcast::Broadcast;
 use super::common::{answered, audit, next_sequence, remember};
 use super::fault::Step;
 use super::incidents::{freeze, read_update};
+use super::order::Order;
 use super::plan::{plan_account, plan_page};
+use super::sealed::SealedWindow;
 use super::subscribers::address_row;
 use super::take::held;
 use super::words::{kind_number, to_json};
@@ -60,6 +62,9 @@ pub(super) fn release(
     let mut broadcasts = Vec::with_capacity(order.broadcasts.len());
     for new in &order.broadcasts {
         let mut broadcast = insert(connection, &update, new, order, sequence)?;
+        if order.supersedes {
+            take_the_place(connection, &broadcast)?;
+        }
         if new.carries == AddressKind::Account {
             let account = Address::account(new.channel.as_str());
             let (account, _) = address_row(connection, keys, &account)?;
@@ -73,6 +78,7 @@ pub(super) fn release(
     let moment = Moment {
         boot,
         now: order.by.at,
+        shut: &[],
     };
     let mut released = Vec::with_capacity(broadcasts.len());
     for (mut broadcast, new) in broadcasts.into_iter().zip(&order.broadcasts) {
@@ -117,8 +123,8 @@ fn insert(
         .prepare_cached(
             "INSERT INTO broadcast (update_id, incident_id, channel, kind, carries, urgent,
                  released_at, released_seq, expires_at, duplicate_bound, window_rows, page_rows,
-                 holds_unknown, topics, languages, state)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                 holds_unknown, topics, languages, state, receipts_by_provider_id, supersedes)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
         )?
         .execute(params![
             update.id.as_bytes(),
@@ -137,10 +143,32 @@ fn insert(
             rule(&update.audience.topics)?,
             rule(&update.audience.languages)?,
             BroadcastState::Sending.number(),
+            new.receipts_by_provider_id,
+            order.supersedes,
         ])?;
     let id = u32::try_from(connection.last_insert_rowid())
         .map_err(|_| LedgerError::State("no broadcast number is left".to_owned()))?;
     Broadcast::get(connection, BroadcastId(id))
+}
+
+/// Puts a broadcast in the place of the older ones of its incident on its channel: it has their turn in the queue,
+/// and what is unsent of them will be swept.
+fn take_the_place(connection: &Connection, broadcast: &Broadcast) -> Step<()> {
+    let incident = params![broadcast.id.0, broadcast.incident, broadcast.channel];
+    connection
+        .prepare_cached(
+            "UPDATE broadcast SET place = (SELECT min(coalesce(place, id)) FROM broadcast
+                 WHERE incident_id = ?2 AND channel = ?3 AND id <= ?1 AND state IN (1, 2))
+             WHERE id = ?1",
+        )?
+        .execute(incident)?;
+    connection
+        .prepare_cached(
+            "UPDATE broadcast SET superseded_by = ?1, sweep_from = iif(state IN (1, 2), 0, NULL)
+             WHERE incident_id = ?2 AND channel = ?3 AND id < ?1",
+        )?
+        .execute(incident)?;
+    Ok(())
 }
 
 /// Plans on until somebody is found; with nobody at all the release is refused.
@@ -165,7 +193,7 @@ fn refuse_nobody(connection: &Connection, broadcasts: &mut [Broadcast]) -> Step<
 fn first_window(
     connection: &Connection,
     broadcast: &mut Broadcast,
-    moment: Moment,
+    moment: Moment<'_>,
 ) -> Step<Option<SealedWindow>> {
     let busy = connection
         .prepare_cached(
@@ -178,7 +206,7 @@ fn first_window(
     if !busy && held(connection, &broadcast.channel)?.is_none() {
         let rows = broadcast.window_rows;
         if let Found::Window(window) =
-            fresh(connection, broadcast, rows, &Older::default(), moment)?
+            fresh(connection, broadcast, rows, &Order::default(), moment)?
         {
             return Ok(Some(*window));
         }

@@ -1,13 +1,16 @@
 //! Which deliveries a channel gets next, and what is too late for any.
 
-use super::arm::{Found, Moment, Older, SealedWindow, due, fresh};
+use super::arm::{Found, Moment, due, fresh};
 use super::attempt::{Ending, settle_unsent};
 use super::broadcast::Broadcast;
-use super::exception::{COLUMNS, Exception, wake_behind_broadcast};
+use super::exception::{COLUMNS, Exception};
 use super::fault::Step;
+use super::order::Order;
+use super::sealed::SealedWindow;
+use super::window::runs;
 use oyez_domain::broadcast::BroadcastState;
 use oyez_domain::delivery::settled_by;
-use oyez_domain::id::BroadcastId;
+use oyez_domain::id::{BroadcastId, Ordinal};
 use oyez_domain::outcome::{OutcomeCode, Reason};
 use oyez_domain::time::Wall;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -25,14 +28,16 @@ pub(super) fn take(
     connection: &Connection,
     channel: &str,
     rows: u32,
-    moment: Moment,
+    may_expire: bool,
+    moment: Moment<'_>,
 ) -> Step<SealedTaken> {
     let mut open = Broadcast::all(
         connection,
-        "channel = ?1 AND state IN (1, 2) ORDER BY urgent DESC, id",
+        "channel = ?1 AND state IN (1, 2)
+         ORDER BY urgent DESC, coalesce(place, id), superseded_by IS NOT NULL, id",
         [channel],
     )?;
-    for broadcast in &mut open {
+    for broadcast in open.iter_mut().filter(|_| may_expire) {
         if moment.now >= broadcast.expires_at {
             expire(connection, broadcast, moment.now)?;
             broadcast.save(connection)?;
@@ -42,23 +47,18 @@ pub(super) fn take(
         return Ok(SealedTaken::Held(reason));
     }
     open.retain(|broadcast| broadcast.state == BroadcastState::Sending);
-    let (urgent, other): (Vec<_>, Vec<_>) = open.into_iter().partition(|b| b.urgent);
     let mut more = false;
-    for class in [urgent, other] {
-        for look in [Look::Due, Look::Fresh] {
-            for broadcast in &class {
-                match look_in(connection, broadcast.id, look, rows, moment)? {
-                    Found::Window(window) => return Ok(SealedTaken::Window(window)),
-                    Found::More => more = true,
-                    Found::Nothing => {}
-                }
-            }
+    for (broadcast, look) in looks(&open) {
+        match look_in(connection, broadcast, look, rows, moment)? {
+            Found::Window(window) => return Ok(SealedTaken::Window(window)),
+            Found::More => more = true,
+            Found::Nothing => {}
         }
     }
     let next = if more {
         Some(moment.now)
     } else {
-        next_due(connection, channel)?
+        next_due(connection, channel, may_expire)?
     };
     Ok(SealedTaken::Idle(next))
 }
@@ -69,30 +69,54 @@ enum Look {
     Fresh,
 }
 
-/// Looks for work in one broadcast. Its fresh ordinals have to wait while an older update of the same
-/// incident has some; then the older one is served in its place, so that an urgent update does not wait for
-/// other incidents through it.
+/// Where to look, in this order: what is urgent before what is not, what is due again before what is fresh. Of an
+/// update that was superseded all that is left comes after what took its place.
+fn looks(open: &[Broadcast]) -> Vec<(BroadcastId, Look)> {
+    let mut looks = Vec::with_capacity(2 * open.len());
+    for urgent in [true, false] {
+        let class = || {
+            open.iter()
+                .filter(move |broadcast| broadcast.urgent == urgent)
+        };
+        let current = class().filter(|broadcast| broadcast.superseded_by.is_none());
+        looks.extend(current.map(|broadcast| (broadcast.id, Look::Due)));
+        for broadcast in class() {
+            if broadcast.superseded_by.is_some() {
+                looks.push((broadcast.id, Look::Due));
+            }
+            looks.push((broadcast.id, Look::Fresh));
+        }
+    }
+    looks
+}
+
+/// Looks for work in one broadcast. Unless it supersedes them, its fresh ordinals have to wait while an older update
+/// of the same incident has some; then the older one is served in its place, so that an urgent update does not wait
+/// for other incidents through it.
 fn look_in(
     connection: &Connection,
     broadcast: BroadcastId,
     look: Look,
     rows: u32,
-    moment: Moment,
+    moment: Moment<'_>,
 ) -> Step<Found> {
     // Read anew: serving an older broadcast may have changed it.
     let mut broadcast = Broadcast::get(connection, broadcast)?;
     let older = broadcast.older_unsettled(connection)?;
-    let behind = Older::of(connection, &older)?;
-    match look {
-        Look::Due => due(connection, &mut broadcast, rows, &behind, moment),
-        Look::Fresh => match older.into_iter().find(Broadcast::has_fresh) {
-            None => fresh(connection, &mut broadcast, rows, &behind, moment),
-            Some(mut first) if first.state == BroadcastState::Sending => {
-                let behind = Older::of(connection, &first.older_unsettled(connection)?)?;
-                fresh(connection, &mut first, rows, &behind, moment)
-            }
-            Some(_) => Ok(Found::Nothing),
-        },
+    let order = Order::of(connection, &broadcast, &older)?;
+    let first = match look {
+        Look::Due => return due(connection, &mut broadcast, rows, &order, moment),
+        Look::Fresh if broadcast.supersedes => None,
+        Look::Fresh => older.into_iter().find(Broadcast::has_fresh),
+    };
+    match first {
+        None => fresh(connection, &mut broadcast, rows, &order, moment),
+        Some(mut first) if first.state == BroadcastState::Sending => {
+            let older = first.older_unsettled(connection)?;
+            let order = Order::of(connection, &first, &older)?;
+            fresh(connection, &mut first, rows, &order, moment)
+        }
+        Some(_) => Ok(Found::Nothing),
     }
 }
 
@@ -106,15 +130,15 @@ pub(super) fn held(connection: &Connection, channel: &str) -> Step<Option<String
         .optional()?)
 }
 
-/// When something of a channel is due again, or too late.
-fn next_due(connection: &Connection, channel: &str) -> Step<Option<Wall>> {
+/// When something of a channel is due again, or (where that may be said) too late.
+fn next_due(connection: &Connection, channel: &str, may_expire: bool) -> Step<Option<Wall>> {
     let due: Option<i64> = connection
         .prepare_cached(
-            "SELECT min(min(b.expires_at,
+            "SELECT min(min(iif(?2, b.expires_at, ?3),
                  (SELECT min(not_before) FROM exception x WHERE x.broadcast_id = b.id AND x.state = 1)))
              FROM broadcast b WHERE b.channel = ?1 AND b.state = 1",
         )?
-        .query_row([channel], |row| row.get(0))?;
+        .query_row(params![channel, may_expire, i64::MAX], |row| row.get(0))?;
     Ok(due.map(Wall))
 }
 
@@ -137,39 +161,60 @@ pub(super) fn settle_rest(
     reason: Reason,
     now: Wall,
 ) -> Step<()> {
-    let fresh = settle_fresh(connection, broadcast, code, now)?;
+    settle_fresh(connection, broadcast, code, now)?;
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM exception WHERE broadcast_id = ?1 AND state IN (1, 4)"
     ))?;
     let rows = statement.query([broadcast.id.0])?;
-    let waiting = super::words::collect(rows, Exception::read)?;
-    for exception in &waiting {
+    for exception in super::words::collect(rows, Exception::read)? {
         let (ordinal, attempt) = (exception.ordinal, exception.attempt + 1);
         let ending = Ending::decided(ordinal, attempt, now, code, Some(reason));
-        settle_unsent(connection, broadcast, exception, ending)?;
-    }
-    if fresh > 0 || !waiting.is_empty() {
-        wake_behind_broadcast(connection, broadcast, now)?;
+        settle_unsent(connection, broadcast, &exception, ending)?;
     }
     Ok(())
 }
 
-/// Settles the ordinals nobody has looked at as one range; how many there were.
+/// Settles the ordinals nobody has looked at as one range.
 pub(super) fn settle_fresh(
     connection: &Connection,
     broadcast: &mut Broadcast,
     code: OutcomeCode,
     now: Wall,
-) -> Step<u32> {
+) -> Step<()> {
     let (lo, end) = (broadcast.next, broadcast.asked());
     if lo < end {
-        connection
-            .prepare_cached(
-                "INSERT INTO span (broadcast_id, lo, hi, code, at) VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute(params![broadcast.id.0, lo, end - 1, code.number(), now.0])?;
-        broadcast.settle_fresh(settled_by(code), end - lo);
+        settle_range(connection, broadcast, (lo, end - 1), code, now)?;
         broadcast.next = end;
     }
-    Ok(end - lo)
+    Ok(())
+}
+
+/// Settles fresh ordinals, given by rising ordinal, as the ranges they make.
+pub(super) fn settle_ordinals(
+    connection: &Connection,
+    broadcast: &mut Broadcast,
+    ordinals: &[Ordinal],
+    code: OutcomeCode,
+    now: Wall,
+) -> Step<()> {
+    for run in runs(ordinals.iter().map(|ordinal| (*ordinal, 1))) {
+        settle_range(connection, broadcast, (run.lo, run.hi), code, now)?;
+    }
+    Ok(())
+}
+
+fn settle_range(
+    connection: &Connection,
+    broadcast: &mut Broadcast,
+    (lo, hi): (u32, u32),
+    code: OutcomeCode,
+    now: Wall,
+) -> Step<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO span (broadcast_id, lo, hi, code, at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![broadcast.id.0, lo, hi, code.number(), now.0])?;
+    broadcast.settle_fresh(settled_by(code), hi - lo + 1);
+    Ok(())
 }

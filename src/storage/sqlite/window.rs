@@ -59,6 +59,7 @@ pub(super) fn announce(
 #[derive(Debug)]
 pub(super) struct Announced {
     pub(super) broadcast: BroadcastId,
+    pub(super) at: Wall,
     pub(super) runs: Vec<Run>,
     taken_back: Vec<Run>,
 }
@@ -66,12 +67,13 @@ pub(super) struct Announced {
 impl Announced {
     /// The window with this name, if there is one.
     pub(super) fn find(connection: &Connection, id: WindowId) -> Step<Option<Self>> {
-        let broadcast = connection
-            .prepare_cached("SELECT broadcast_id FROM window_ WHERE id = ?1")?
-            .query_row([id.0], |row| row.get(0))
-            .optional()?
-            .map(BroadcastId);
-        let Some(broadcast) = broadcast else {
+        let known = connection
+            .prepare_cached("SELECT broadcast_id, at FROM window_ WHERE id = ?1")?
+            .query_row([id.0], |row| {
+                Ok((BroadcastId(row.get(0)?), Wall(row.get(1)?)))
+            })
+            .optional()?;
+        let Some((broadcast, at)) = known else {
             return Ok(None);
         };
         let read = |sql: &str| -> Step<Vec<Run>> {
@@ -87,6 +89,7 @@ impl Announced {
         };
         Ok(Some(Self {
             broadcast,
+            at,
             runs: read(
                 "SELECT lo, hi, attempt FROM armed WHERE broadcast_id = ?1 AND window_id = ?2
                  ORDER BY lo",
@@ -144,6 +147,7 @@ mod tests {
     fn what_was_taken_back_is_no_longer_announced() {
         let window = Announced {
             broadcast: BroadcastId(1),
+            at: Wall(0),
             runs: runs((0..5).map(|o| (Ordinal(o), 1))),
             taken_back: runs((3..5).map(|o| (Ordinal(o), 1))),
         };
