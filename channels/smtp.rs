@@ -310,4 +310,8 @@ impl Channel for Smtp {
     fn check(&self) -> BoxFuture<'_, Result<String, String>> {
         Box::pin(self.pool.check())
     }
+
+    fn check_signs_in(&self) -> bool {
+        true
+    }
 }

@@ -44,9 +44,10 @@ impl Manner {
                 reason: Reason::Protocol,
             },
             300..=399 => refused(Reason::Misconfigured),
-            401 | 403 | 407 => refused(Reason::AuthFailed),
+            401 | 407 => refused(Reason::AuthFailed),
             402 => refused(Reason::NoCredit),
-            404 | 405 | 406 | 415 => refused(Reason::Misconfigured),
+            // We are known, but may not do this; or just not this one.
+            403 | 404 | 405 | 406 | 415 => refused(Reason::Misconfigured),
             408 => Outcome::Deferred {
                 reason: Reason::Timeout,
             },
@@ -183,9 +184,9 @@ mod tests {
         };
         for status in 400..=499u16 {
             let expected = match status {
-                401 | 403 | 407 => ("channel_refused", Reason::AuthFailed),
+                401 | 407 => ("channel_refused", Reason::AuthFailed),
                 402 => ("channel_refused", Reason::NoCredit),
-                404 | 405 | 406 | 410 | 415 => ("channel_refused", Reason::Misconfigured),
+                403 | 404 | 405 | 406 | 410 | 415 => ("channel_refused", Reason::Misconfigured),
                 408 => ("deferred", Reason::Timeout),
                 409 | 421 | 425 => ("deferred", Reason::TryLater),
                 413 | 414 | 431 => ("bad_message", Reason::TooLong),

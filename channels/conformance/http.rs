@@ -60,7 +60,7 @@ async fn a_refusal_of_ours_pauses_and_rejects_nobody() {
             (307, Reason::Misconfigured),
             (401, Reason::AuthFailed),
             (402, Reason::NoCredit),
-            (403, Reason::AuthFailed),
+            (403, Reason::Misconfigured),
             (404, Reason::Misconfigured),
         ] {
             let headers = "location: http://127.0.0.1:9/elsewhere\r\n";

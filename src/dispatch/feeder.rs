@@ -1,79 +1,141 @@
 //! Arms windows ahead of a worker, so that one slow reply stalls nothing.
 
-use crate::supervisor::Live;
+use crate::breaker::Arming;
+use crate::pause::Moment;
+use crate::supervisor::{Live, Probe};
 use oyez_domain::ledger::{Ask, Ledger, Taken, Window};
-use oyez_domain::time::Wall;
 use oyez_domain::{Clock, LedgerError};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
+/// How long nothing is looked for while nothing is due, unless the bell rings.
+const IDLE: Duration = Duration::from_secs(60);
+/// How long a provider may take to say whether it accepts us.
+const CHECK: Duration = Duration::from_secs(30);
+
 /// A window on its way to the worker, with the feeder's turn to arm the next.
 pub(crate) struct Fed {
     pub(crate) window: Window,
     /// Given back when the next window may be armed.
     pub(crate) turn: Option<OwnedSemaphorePermit>,
+    /// The window is the one delivery that is tried.
+    pub(crate) probe: Option<Probe>,
 }
 
-/// Feeds one channel's worker until it is told to end.
-pub(crate) async fn run(
-    live: Arc<Live>,
-    ledger: Arc<dyn Ledger>,
-    clock: Arc<dyn Clock>,
-    feed: mpsc::Sender<Fed>,
-    end: CancellationToken,
-) {
-    let rows = live
-        .channel
-        .settings
-        .pace
-        .window_rows(live.channel.holds_unknown());
-    let turns = Arc::new(Semaphore::new(1));
-    while !end.is_cancelled() {
-        // One window ahead at most: what is armed and not sent is what a crash makes uncertain.
-        let turn = tokio::select! {
-            biased;
-            () = end.cancelled() => return,
-            turn = Arc::clone(&turns).acquire_owned() => turn.ok(),
-        };
-        let wait = match live.health.pause(clock.wall()) {
-            Some(pause) => Some(pause.until.since(clock.wall())),
-            None => match ledger.take(&ask(&live, rows, clock.wall())).await {
-                Ok(Taken::Window(window)) => {
-                    if feed.send(Fed { window, turn }).await.is_err() {
+/// What a channel's feeder works with.
+pub(crate) struct Feeder {
+    pub(crate) live: Arc<Live>,
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) end: CancellationToken,
+}
+
+/// What came of looking for work.
+enum Look {
+    Found(Window, Option<Probe>),
+    /// Nothing for so long, unless the bell rings.
+    Wait(Duration),
+}
+
+impl Feeder {
+    /// Feeds the worker until it is told to end.
+    pub(crate) async fn run(self, feed: mpsc::Sender<Fed>) {
+        let turns = Arc::new(Semaphore::new(1));
+        while !self.end.is_cancelled() {
+            // One window ahead at most: what is armed and not sent is what a crash makes uncertain.
+            let turn = tokio::select! {
+                biased;
+                () = self.end.cancelled() => return,
+                turn = Arc::clone(&turns).acquire_owned() => turn.ok(),
+            };
+            let wait = match self.look().await {
+                Look::Found(window, probe) => {
+                    let fed = Fed {
+                        window,
+                        turn,
+                        probe,
+                    };
+                    if feed.send(fed).await.is_err() {
                         return;
                     }
                     continue;
                 }
-                Ok(Taken::Idle(due)) => due.map(|due| due.since(clock.wall())),
-                Ok(Taken::Held(_)) => None,
-                Err(LedgerError::Busy(_)) => Some(Duration::from_millis(200)),
-                Err(error) => {
-                    tracing::error!(channel.name = %live.channel.name, %error, "nothing can be taken from the queue; trying again in 5 s");
-                    Some(Duration::from_secs(5))
-                }
-            },
-        };
-        drop(turn);
-        let until = clock.now().plus(
-            wait.unwrap_or(Duration::from_secs(60))
-                .max(Duration::from_millis(1)),
-        );
-        tokio::select! {
-            () = live.bell.notified() => {}
-            () = clock.sleep_until(until) => {}
-            () = end.cancelled() => {}
+                Look::Wait(wait) => wait,
+            };
+            drop(turn);
+            let woken = self.clock.now().plus(wait.max(Duration::from_millis(1)));
+            tokio::select! {
+                biased;
+                () = self.end.cancelled() => {}
+                () = self.live.bell.notified() => {}
+                () = self.clock.sleep_until(woken) => {}
+            }
         }
     }
-}
 
-fn ask(live: &Live, rows: u32, now: Wall) -> Ask<'_> {
-    Ask {
-        channel: &live.channel.name,
-        rows,
-        now,
-        may_expire: true,
-        shut_destinations: &[],
+    /// Takes what the breaker lets through: a window, one delivery to try, or nothing.
+    async fn look(&self) -> Look {
+        let now = self.clock.now();
+        match self.live.breakers.arming(now) {
+            Arming::Freely => {
+                self.take(self.live.ahead.rows(self.live.share()), false)
+                    .await
+            }
+            Arming::One => self.take(1, true).await,
+            Arming::OneAfterCheck if self.is_accepted().await => self.take(1, true).await,
+            Arming::OneAfterCheck => {
+                self.live.breakers.check_failed(self.clock.now());
+                Look::Wait(Duration::ZERO)
+            }
+            Arming::NotBefore(until) => Look::Wait(until.since(now)),
+        }
+    }
+
+    /// Whether the provider accepts our credentials, as far as that can be known without sending.
+    async fn is_accepted(&self) -> bool {
+        let adapter = &self.live.channel.adapter;
+        if !adapter.check_signs_in() {
+            return true;
+        }
+        let too_late = self.clock.now().plus(CHECK);
+        tokio::select! {
+            biased;
+            () = self.end.cancelled() => false,
+            checked = adapter.check() => {
+                tracing::debug!(channel.name = %self.live.channel.name, ?checked, "asked whether the provider accepts us");
+                checked.is_ok()
+            }
+            () = self.clock.sleep_until(too_late) => false,
+        }
+    }
+
+    async fn take(&self, rows: u32, tries: bool) -> Look {
+        let live = &self.live;
+        let now = Moment {
+            boot: self.clock.now(),
+            wall: self.clock.wall(),
+        };
+        let ask = Ask {
+            channel: &live.channel.name,
+            rows,
+            now: now.wall,
+            may_expire: true,
+            shut_destinations: &live.breakers.not_to_arm(now),
+        };
+        match self.ledger.take(&ask).await {
+            Ok(Taken::Window(window)) => {
+                let probe = tries.then(|| Live::probe(live));
+                Look::Found(window, probe)
+            }
+            Ok(Taken::Idle(due)) => Look::Wait(due.map_or(IDLE, |due| due.since(now.wall))),
+            Ok(Taken::Held(_)) => Look::Wait(IDLE),
+            Err(LedgerError::Busy(_)) => Look::Wait(Duration::from_millis(200)),
+            Err(error) => {
+                tracing::error!(channel.name = %live.channel.name, %error, "nothing can be taken from the queue; trying again in 5 s");
+                Look::Wait(Duration::from_secs(5))
+            }
+        }
     }
 }

@@ -2,14 +2,18 @@
 //!
 //! `desk` holds the use-cases that HTTP and the command line share; `supervisor` starts and stops the loops.
 
+mod ahead;
+pub mod breaker;
+pub mod breakers;
+pub mod clock_guard;
 pub mod desk;
 pub mod event;
 mod feeder;
 pub mod gate;
-pub mod health;
 mod line_ends;
 pub mod meter;
 pub mod pace;
+pub mod pause;
 pub mod people_csv;
 mod planner;
 pub mod preview;
@@ -17,11 +21,25 @@ pub mod progress;
 pub mod queue;
 mod recorder;
 pub mod retry;
+pub mod runaway;
 mod sender;
 pub mod settings;
+#[cfg(test)]
+mod sim;
 mod strikes;
 pub mod supervisor;
+pub mod unsure;
 mod worker;
+
+/// The suite that every store has to pass; it lives with SQLite's and is compiled in here for the simulated one.
+#[cfg(test)]
+#[path = "../storage"]
+#[expect(unreachable_pub, reason = "it is public where it lives")]
+mod suite {
+    pub mod conformance;
+}
+#[cfg(test)]
+use suite::conformance;
 
 pub use desk::{Desk, DeskError};
 pub use settings::{ChannelSettings, ConfiguredChannel, EngineSettings};

@@ -1,5 +1,7 @@
 //! How an update goes: counts from the ledger, speed and pauses from the engine, joined for every view.
 
+use crate::breaker::BreakerState;
+use crate::pause::Pause;
 use crate::supervisor::Live;
 use oyez_domain::broadcast::{BroadcastState, Counts};
 use oyez_domain::channel::{ChannelName, Family};
@@ -65,6 +67,16 @@ pub struct Waiting {
     pub until: Option<Wall>,
     /// In words.
     pub line: String,
+}
+
+impl From<Pause> for Waiting {
+    fn from(pause: Pause) -> Self {
+        Self {
+            reason: pause.reason,
+            until: pause.until,
+            line: pause.line(),
+        }
+    }
 }
 
 /// One reason and how many recipients it concerns.
@@ -145,12 +157,14 @@ pub struct Progress {
 
 impl BroadcastProgress {
     /// Joins what the ledger and the engine know.
-    pub fn new(view: BroadcastView, live: Option<&Live>, held: Option<&str>, now: Wall) -> Self {
+    pub fn new(view: BroadcastView, live: Option<&Live>, held: Option<&str>) -> Self {
         let receipts = live.is_none_or(|live| live.channel.adapter.capabilities().receipts);
         let limit = live.and_then(|live| live.rate_per_second());
         let per_second = live.and_then(|live| live.per_second(view.id));
-        let paused = paused(&view, live, held, now);
-        let eta_seconds = eta(&view, per_second, limit, paused.as_ref());
+        let paused = paused(&view, live, held);
+        // Nobody knows when a provider works again.
+        let closed = live.is_none_or(|live| live.breakers.state() == BreakerState::Closed);
+        let eta_seconds = eta(&view, per_second, limit, paused.as_ref()).filter(|_| closed);
         let reasons = view
             .reasons
             .iter()
@@ -186,12 +200,7 @@ impl BroadcastProgress {
     }
 }
 
-fn paused(
-    view: &BroadcastView,
-    live: Option<&Live>,
-    held: Option<&str>,
-    now: Wall,
-) -> Option<Waiting> {
+fn paused(view: &BroadcastView, live: Option<&Live>, held: Option<&str>) -> Option<Waiting> {
     if view.counts.pending == 0 {
         return None;
     }
@@ -210,16 +219,7 @@ fn paused(
             line,
         });
     }
-    live.and_then(|live| live.health.pause(now))
-        .map(|pause| Waiting {
-            reason: pause.reason,
-            until: Some(pause.until),
-            line: format!(
-                "{}; goes on by itself in {} s",
-                pause.reason.label(),
-                pause.until.since(now).as_secs() + 1
-            ),
-        })
+    live.and_then(Live::pause).map(Waiting::from)
 }
 
 /// Pending ÷ the smaller of limit and speed, and no sooner than the retry that is due last.

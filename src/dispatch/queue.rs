@@ -1,10 +1,26 @@
 //! What is waiting, in which order, and why: one row a channel.
 
+use crate::breaker::BreakerState;
+use crate::breakers::ShutDestination;
 use crate::progress::{BroadcastProgress, Waiting};
+use crate::supervisor::Live;
 use oyez_domain::channel::ChannelName;
 use oyez_domain::reference::UpdateReference;
 use oyez_domain::time::Wall;
 use serde::{Deserialize, Serialize};
+
+/// Partners in trouble that are named at most.
+const NAMED: usize = 100;
+
+/// A partner that gets nothing at the moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShutPartner {
+    /// Its name.
+    pub name: String,
+    /// Why, and what happens next.
+    #[serde(flatten)]
+    pub waiting: Waiting,
+}
 
 /// One channel's queue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,31 +43,35 @@ pub struct QueueRow {
     pub oldest_seconds: Option<f64>,
     /// The limit.
     pub limit_per_second: Option<f64>,
+    /// The pace in force: the limit, or less of it after an outage or after the provider called it too fast.
+    pub pace_per_second: Option<f64>,
     /// Outcomes a second at the moment.
     pub per_second: Option<f64>,
     /// Seconds left for everything pending.
     pub eta_seconds: Option<f64>,
+    /// The channel's own health.
+    pub breaker: BreakerState,
     /// Why nothing is sent at the moment.
     pub paused: Option<Waiting>,
+    /// Partners that get nothing at the moment.
+    pub shut_partners: u64,
+    /// The first hundred of them.
+    pub shut: Vec<ShutPartner>,
     /// Every unsettled broadcast in the order in which workers take it.
     pub broadcasts: Vec<BroadcastProgress>,
 }
 
 impl QueueRow {
     /// One channel's row from its unsettled broadcasts.
-    pub fn new(
-        channel: ChannelName,
-        kind: String,
-        limit_per_second: Option<f64>,
-        mut broadcasts: Vec<BroadcastProgress>,
-        now: Wall,
-    ) -> Self {
+    pub fn new(live: &Live, mut broadcasts: Vec<BroadcastProgress>) -> Self {
+        let now = live.moment();
+        let shut = live.breakers.shut(now);
         broadcasts.sort_by_key(|b| (!b.urgent, b.broadcast));
         let sum = |of: fn(&BroadcastProgress) -> u64| broadcasts.iter().map(of).sum();
         let leader = broadcasts.iter().find(|b| b.counts.pending > 0);
         Self {
-            channel,
-            kind,
+            channel: live.channel.name.clone(),
+            kind: live.channel.adapter.capabilities().kind.to_owned(),
             pending: sum(|b| b.counts.pending),
             in_flight: sum(|b| b.in_flight),
             waiting: sum(|b| b.waiting),
@@ -59,16 +79,36 @@ impl QueueRow {
             leads: leader.map(|b| b.reference.clone()),
             oldest_seconds: broadcasts
                 .iter()
-                .map(|b| now.since(b.released_at).as_secs_f64())
+                .map(|b| now.wall.since(b.released_at).as_secs_f64())
                 .reduce(f64::max),
-            limit_per_second,
+            limit_per_second: live.rate_per_second(),
+            pace_per_second: live.pace_per_second(),
             per_second: leader.and_then(|b| b.per_second),
             eta_seconds: broadcasts
                 .iter()
                 .map(|b| b.eta_seconds)
                 .try_fold(0.0, |sum, eta| Some(sum + eta?)),
-            paused: broadcasts.iter().find_map(|b| b.paused.clone()),
+            breaker: live.breakers.state(),
+            paused: broadcasts
+                .iter()
+                .find_map(|b| b.paused.clone())
+                .or_else(|| live.pause().map(Waiting::from)),
+            shut_partners: shut.len() as u64,
+            shut: shut
+                .into_iter()
+                .take(NAMED)
+                .map(ShutPartner::from)
+                .collect(),
             broadcasts,
+        }
+    }
+}
+
+impl From<ShutDestination> for ShutPartner {
+    fn from(shut: ShutDestination) -> Self {
+        Self {
+            name: shut.name,
+            waiting: shut.pause.into(),
         }
     }
 }

@@ -1,18 +1,23 @@
-//! Starts and stops the loops, and holds what is alive: each channel with its gate, health and meters.
+//! Starts and stops the loops, and holds what is alive: each channel with its gate, breakers and meters.
 
+use crate::ahead::Ahead;
+use crate::breakers::Breakers;
 use crate::desk::Desk;
+use crate::feeder::Feeder;
 use crate::gate::Gate;
-use crate::health::Health;
 use crate::meter::Meter;
+use crate::pause::{Moment, Pause};
+use crate::planner;
 use crate::recorder::{self, Pending};
+use crate::runaway::Runaway;
 use crate::sender::Sender;
 use crate::settings::ConfiguredChannel;
 use crate::strikes::Strikes;
 use crate::worker::Worker;
-use crate::{feeder, planner};
 use oyez_domain::channel::ChannelName;
 use oyez_domain::id::BroadcastId;
 use oyez_domain::ledger::Window;
+use oyez_domain::time::Wall;
 use oyez_domain::{Clock, LedgerResult};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,20 +32,93 @@ pub struct Live {
     pub channel: ConfiguredChannel,
     /// What a person halted.
     pub gate: Gate,
-    /// Its pauses.
-    pub health: Health,
+    /// What left, counted apart from the ledger.
+    pub(crate) runaway: Runaway,
+    /// What its provider and its partners did lately, and what may be sent because of that.
+    pub breakers: Breakers,
     /// The longest a shutdown waits for its requests in flight.
     pub shutdown: Duration,
     meters: Mutex<HashMap<BroadcastId, Arc<Meter>>>,
     handed: mpsc::UnboundedSender<Window>,
     pub(crate) bell: Arc<Notify>,
+    pub(crate) ahead: Ahead,
     clock: Arc<dyn Clock>,
+}
+
+/// The one delivery that is tried; when it has come to its end without news, another follows.
+pub(crate) struct Probe(Arc<Live>);
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        self.0.breakers.probe_ended(self.0.clock.now());
+        self.0.bell.notify_one();
+    }
+}
+
+/// A request to a partner, from before it leaves until it has ended.
+pub(crate) struct Visit {
+    live: Arc<Live>,
+    destination: String,
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        let now = self.live.clock.now();
+        self.live.breakers.left(&self.destination, now);
+    }
 }
 
 impl Live {
     /// The limit in force, in messages a second.
     pub fn rate_per_second(&self) -> Option<f64> {
         self.channel.settings.pace.rate_per_second
+    }
+
+    /// The pace in force: the limit, or less of it after an outage or after "too fast".
+    pub fn pace_per_second(&self) -> Option<f64> {
+        Some(self.rate_per_second()? * self.share())
+    }
+
+    /// Why nothing is sent at the moment, unless a person holds it.
+    pub fn pause(&self) -> Option<Pause> {
+        self.breakers.pause(self.moment())
+    }
+
+    /// Now, on both clocks.
+    pub fn moment(&self) -> Moment {
+        Moment {
+            boot: self.clock.now(),
+            wall: self.clock.wall(),
+        }
+    }
+
+    pub(crate) fn share(&self) -> f64 {
+        self.breakers.share(self.clock.now())
+    }
+
+    /// One delivery was armed to be tried.
+    pub(crate) fn probe(self: &Arc<Self>) -> Probe {
+        self.breakers.probe(self.clock.now());
+        Probe(Arc::clone(self))
+    }
+
+    /// Begins a request to a partner (nothing where there is none), or says until when there is to be none.
+    pub(crate) fn visit(self: &Arc<Self>, destination: &str) -> Result<Option<Visit>, Wall> {
+        if destination.is_empty() {
+            return Ok(None);
+        }
+        let now = self.moment();
+        let begun = self.breakers.visit(destination, now.boot);
+        begun.map_err(|until| now.wall_at(until))?;
+        Ok(Some(Visit {
+            live: Arc::clone(self),
+            destination: destination.to_owned(),
+        }))
+    }
+
+    /// A person says: go on at once.
+    pub fn clear_pauses(&self) {
+        self.breakers.clear(self.clock.now());
     }
 
     /// Outcomes a second of one broadcast at the moment.
@@ -138,9 +216,13 @@ pub fn lives(
     let mut mailboxes = Vec::new();
     for channel in channels {
         let (handed, mailbox) = mpsc::unbounded_channel();
+        let pace = channel.settings.pace;
         let live = Arc::new(Live {
             gate: Gate::default(),
-            health: Health::default(),
+            runaway: Runaway::default(),
+            breakers: Breakers::new(pace.concurrency),
+            // Where an orphan needs a person the ledger makes windows smaller still.
+            ahead: Ahead::new(pace.window_rows(false)),
             shutdown,
             meters: Mutex::default(),
             bell: Arc::default(),
@@ -205,17 +287,17 @@ impl Engine {
                 events: desk.events.clone(),
                 ledger: Arc::clone(&desk.ledger),
                 strikes: Strikes::default(),
+                limits: desk.settings.limits(),
                 told: Mutex::default(),
             });
             let (feed, fed) = mpsc::channel(1);
-            let (ledger, clock) = (Arc::clone(&desk.ledger), Arc::clone(&desk.clock));
-            workers.spawn(feeder::run(
-                Arc::clone(&live),
-                ledger,
-                clock,
-                feed,
-                end.clone(),
-            ));
+            let feeder = Feeder {
+                live: Arc::clone(&live),
+                ledger: Arc::clone(&desk.ledger),
+                clock: Arc::clone(&desk.clock),
+                end: end.clone(),
+            };
+            workers.spawn(feeder.run(feed));
             let worker = Worker {
                 live,
                 ledger: Arc::clone(&desk.ledger),

@@ -2,17 +2,19 @@
 //!
 //! It sends in order, so that what is unsent is always the end of a window.
 
+use crate::breaker::Leave;
 use crate::feeder::Fed;
 use crate::pace::{Pace, Slot};
 use crate::sender::{Job, Sender};
-use crate::supervisor::Live;
+use crate::supervisor::{Live, Visit};
 use oyez_domain::id::{BroadcastId, UpdateId};
 use oyez_domain::ledger::{Ledger, Window};
 use oyez_domain::notice::Notice;
 use oyez_domain::organisation::Organisation;
 use oyez_domain::rendered::Rendered;
+use oyez_domain::time::Wall;
 use oyez_domain::{Clock, LedgerError};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -20,7 +22,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// A pause longer than this gives armed windows back instead of waiting with them.
-const KEEP_ARMED: Duration = Duration::from_secs(10);
+const KEEP_ARMED: Duration = Duration::from_secs(2);
+/// A window that takes longer gives its rest back, so that something urgent can go before it.
+const LONGEST_WINDOW: Duration = Duration::from_secs(1);
+/// While a share of the limit is in use, the share is looked at this often.
+const LOOK_AT_SHARE: Duration = Duration::from_secs(1);
 /// Rendered messages kept at most.
 const MESSAGES_KEPT: usize = 64;
 
@@ -37,12 +43,21 @@ pub(crate) struct Worker {
 /// What a worker keeps between windows.
 struct Round {
     pace: Pace,
-    /// C.
-    concurrency: Arc<Semaphore>,
     /// D of each broadcast.
-    bounds: HashMap<BroadcastId, Arc<Semaphore>>,
-    messages: HashMap<(UpdateId, String), Option<Arc<Rendered>>>,
+    bounds: BTreeMap<BroadcastId, Arc<Semaphore>>,
+    messages: BTreeMap<(UpdateId, String), Option<Arc<Rendered>>>,
+    /// At most C.
     flying: JoinSet<()>,
+}
+
+/// One delivery's leave to go.
+struct Leaves {
+    /// One of D.
+    permit: OwnedSemaphorePermit,
+    /// Its place at the partner, if it goes to one.
+    visit: Option<Visit>,
+    /// Or until when that partner is left alone.
+    rests_until: Option<Wall>,
 }
 
 impl Worker {
@@ -59,7 +74,7 @@ impl Worker {
             let next = tokio::select! {
                 biased;
                 () = self.end.cancelled() => None,
-                Some(window) = handed.recv() => Some(Fed { window, turn: None }),
+                Some(window) = handed.recv() => Some(Fed { window, turn: None, probe: None }),
                 fed = fed.recv() => fed,
             };
             match next {
@@ -85,9 +100,8 @@ impl Worker {
                 settings.declared_burst(),
                 self.clock.now(),
             ),
-            concurrency: Arc::new(Semaphore::new(settings.concurrency as usize)),
-            bounds: HashMap::new(),
-            messages: HashMap::new(),
+            bounds: BTreeMap::new(),
+            messages: BTreeMap::new(),
             flying: JoinSet::new(),
         }
     }
@@ -95,6 +109,7 @@ impl Worker {
     async fn finish(&self, round: &mut Round) {
         let deadline = self.clock.now().plus(self.live.shutdown);
         tokio::select! {
+            biased;
             () = async { while round.flying.join_next().await.is_some() {} } => {}
             () = self.clock.sleep_until(deadline) => {
                 tracing::warn!(channel.name = %self.live.channel.name, left = round.flying.len(), "requests still in flight at the end");
@@ -104,82 +119,143 @@ impl Worker {
 
     /// Sends one window in order, or gives its unsent rest back.
     async fn work(&self, round: &mut Round, fed: Fed) {
-        let Fed { window, turn } = fed;
+        let Fed {
+            window,
+            turn,
+            mut probe,
+        } = fed;
         // Where an orphan needs a person, nothing is armed ahead; elsewhere the next window is armed meanwhile.
-        let _turn = turn.filter(|_| self.live.channel.holds_unknown());
+        let _turn = turn.filter(|_| self.live.channel.holds_unknown(window.urgent));
+        let began = self.clock.now();
         if round.flying.is_empty() {
-            round.pace.restart(self.clock.now());
+            round.pace.restart(began);
         }
         let bound = round.bound(&window);
+        let mut long_enough = self.clock.sleep_until(began.plus(LONGEST_WINDOW));
+        let mut sent = 0;
         for (at, armed) in window.armed.iter().enumerate() {
             let rendered = self
                 .message(&mut round.messages, window.update, &armed.language)
                 .await;
-            let ready = tokio::select! {
+            let leaves = tokio::select! {
                 biased;
                 () = self.end.cancelled() => None,
                 () = self.live.gate.closes(window.broadcast) => None,
-                ready = self.ready(round, &bound) => ready,
+                leaves = self.leaves(round, &bound, &armed.destination, probe.is_some()) => leaves,
+                () = &mut long_enough, if at > 0 => None,
             };
-            let Some((here, permit)) = ready else {
+            let Some(leaves) = leaves else {
                 self.give_back(&window, at).await;
-                return;
+                break;
             };
             let job = Job {
                 window: window.id,
                 broadcast: window.broadcast,
                 update: window.update,
+                urgent: window.urgent,
+                asked: window.asked,
+                duplicate_bound: window.duplicate_bound,
                 expires_at: window.expires_at,
                 armed: armed.clone(),
                 rendered,
-                permit,
+                rests_until: leaves.rests_until,
+                permit: leaves.permit,
             };
-            let sender = Arc::clone(&self.sender);
+            let (sender, visit, probe) = (Arc::clone(&self.sender), leaves.visit, probe.take());
             round.flying.spawn(async move {
                 sender.send(job).await;
-                drop(here);
+                drop((visit, probe));
             });
-            while round.flying.try_join_next().is_some() {}
+            sent = at + 1;
         }
+        let took = self.clock.now().since(began);
+        self.live.ahead.worked(sent, took);
     }
 
-    /// Returns with one of C and one of D when the next delivery may leave; nothing when it must not for long.
-    async fn ready(
+    /// Returns when the next delivery may leave; nothing when it must not for long. One for a partner who is left
+    /// alone takes no slot, and neither one of C nor of the pace.
+    async fn leaves(
         &self,
         round: &mut Round,
         bound: &Arc<Semaphore>,
-    ) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)> {
-        let here = Arc::clone(&round.concurrency).acquire_owned().await.ok()?;
+        destination: &str,
+        is_probe: bool,
+    ) -> Option<Leaves> {
+        let (visit, rests_until) = match self.live.visit(destination) {
+            Ok(visit) => (visit, None),
+            Err(until) => (None, Some(until)),
+        };
+        if rests_until.is_none() {
+            self.place(round).await;
+        }
         let permit = Arc::clone(bound).acquire_owned().await.ok()?;
-        self.stay_paused().await?;
-        self.slot(&mut round.pace).await;
+        if rests_until.is_none() && !is_probe {
+            self.stay_paused().await?;
+        }
+        if rests_until.is_none() {
+            self.slot(&mut round.pace).await;
+        }
         // A pause may have begun while this one waited for its slot.
-        self.stay_paused().await?;
-        Some((here, permit))
+        if rests_until.is_none() && !is_probe {
+            self.stay_paused().await?;
+        }
+        Some(Leaves {
+            permit,
+            visit,
+            rests_until,
+        })
     }
 
-    /// Waits out a pause; nothing when it is too long to wait with an armed window.
-    async fn stay_paused(&self) -> Option<()> {
-        while let Some(pause) = self.live.health.pause(self.clock.wall()) {
-            let wait = pause.until.since(self.clock.wall());
-            if wait > KEEP_ARMED {
-                return None;
+    /// Waits until there are fewer requests in flight than there may be: C, or a share of it where no limit in
+    /// messages a second can be lowered instead.
+    async fn place(&self, round: &mut Round) {
+        while round.flying.try_join_next().is_some() {}
+        loop {
+            let pace = &self.live.channel.settings.pace;
+            let share = match pace.rate_per_second {
+                Some(_) => 1.0,
+                None => self.live.share(),
+            };
+            let places = (f64::from(pace.concurrency) * share).ceil();
+            if (round.flying.len() as f64) < places || round.flying.join_next().await.is_none() {
+                return;
             }
-            self.clock.sleep_until(self.clock.now().plus(wait)).await;
         }
-        Some(())
+    }
+
+    /// Waits out a short pause; nothing when it is too long to wait with an armed window.
+    async fn stay_paused(&self) -> Option<()> {
+        loop {
+            let now = self.clock.now();
+            match self.live.breakers.leave(now) {
+                Leave::Now => return Some(()),
+                Leave::At(until) if until.since(now) <= KEEP_ARMED => {
+                    self.clock.sleep_until(until).await;
+                }
+                Leave::At(_) | Leave::No => return None,
+            }
+        }
     }
 
     async fn slot(&self, pace: &mut Pace) {
-        while let Slot::At(when) = pace.take(self.clock.now()) {
-            self.clock.sleep_until(when).await;
+        loop {
+            let (now, share) = (self.clock.now(), self.live.share());
+            let Slot::At(when) = pace.take(now, share) else {
+                return;
+            };
+            let look = if share < 1.0 {
+                when.min(now.plus(LOOK_AT_SHARE))
+            } else {
+                when
+            };
+            self.clock.sleep_until(look).await;
         }
     }
 
     /// The message of an update in a language, rendered once; nothing when it cannot be made.
     async fn message(
         &self,
-        messages: &mut HashMap<(UpdateId, String), Option<Arc<Rendered>>>,
+        messages: &mut BTreeMap<(UpdateId, String), Option<Arc<Rendered>>>,
         update: UpdateId,
         language: &str,
     ) -> Option<Arc<Rendered>> {

@@ -71,6 +71,11 @@ pub trait Channel: Send + Sync {
 
     /// Talks to the provider without sending; what a person should know, or what is wrong.
     fn check(&self) -> BoxFuture<'_, Result<String, String>>;
+
+    /// Whether `check` signs in, so that it fails while the provider refuses our credentials.
+    fn check_signs_in(&self) -> bool {
+        false
+    }
 }
 
 /// A channel as the engine holds it.

@@ -28,7 +28,7 @@ impl Desk {
             .map(|view| {
                 let live = self.lives.get(&view.channel);
                 let held = hold_of(&holds, &view.channel);
-                BroadcastProgress::new(view, live, held, now)
+                BroadcastProgress::new(view, live, held)
             })
             .collect();
         Ok(Progress {
@@ -47,16 +47,14 @@ impl Desk {
     pub async fn queue(&self) -> DeskResult<Vec<QueueRow>> {
         let views = self.ledger.broadcasts(None).await?;
         let holds = self.ledger.holds().await?;
-        let now = self.clock.wall();
         let row = |live: &Live| {
             let name = &live.channel.name;
             let held = hold_of(&holds, name);
             let mine = views.iter().filter(|view| view.channel == *name).cloned();
             let broadcasts = mine
-                .map(|view| BroadcastProgress::new(view, Some(live), held, now))
+                .map(|view| BroadcastProgress::new(view, Some(live), held))
                 .collect();
-            let kind = live.channel.adapter.capabilities().kind.to_owned();
-            QueueRow::new(name.clone(), kind, live.rate_per_second(), broadcasts, now)
+            QueueRow::new(live, broadcasts)
         };
         Ok(self.lives.all().map(row).collect())
     }
