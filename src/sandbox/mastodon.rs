@@ -25,6 +25,8 @@ pub(crate) enum Reading<'a> {
     Instance,
     VerifyCredentials,
     Statuses(&'a str),
+    /// What was written, before it was made fit to be shown.
+    Source(&'a str),
 }
 
 impl<'a> Reading<'a> {
@@ -32,10 +34,11 @@ impl<'a> Reading<'a> {
         match path {
             "api/v2/instance" => Some(Self::Instance),
             "api/v1/accounts/verify_credentials" => Some(Self::VerifyCredentials),
-            _ => path
-                .strip_prefix("api/v1/accounts/")?
-                .strip_suffix("/statuses")
-                .map(Self::Statuses),
+            _ => match path.strip_prefix("api/v1/")?.split_once('/')? {
+                ("accounts", rest) => rest.strip_suffix("/statuses").map(Self::Statuses),
+                ("statuses", rest) => rest.strip_suffix("/source").map(Self::Source),
+                (_, _) => None,
+            },
         }
     }
 }
@@ -47,6 +50,8 @@ pub(crate) struct Accounts(Mutex<HashMap<String, Account>>);
 #[derive(Default)]
 struct Account {
     statuses: Vec<Value>,
+    /// What was written, by identifier of the status.
+    sources: HashMap<String, Value>,
     by_key: HashMap<String, (Timestamp, usize)>,
     window: Option<(Timestamp, usize)>,
 }
@@ -96,6 +101,7 @@ impl Accounts {
                 .insert(key.to_owned(), (now, account.statuses.len()));
         }
         account.statuses.push(status);
+        account.sources.insert(id.to_owned(), source(&fields, id));
         account.limited(Outcome::taken(200, body, id), now)
     }
 
@@ -111,10 +117,17 @@ impl Accounts {
             Reading::VerifyCredentials => profile(request),
             Reading::Statuses(ACCOUNT_ID) => {
                 let accounts = self.lock();
-                let statuses = accounts
-                    .get(&request.channel)
-                    .map_or(&[][..], |account| &account.statuses);
-                Value::Array(statuses.iter().rev().take(40).cloned().collect())
+                let account = accounts.get(&request.channel);
+                Value::Array(account.map_or_else(Vec::new, |account| account.page(request)))
+            }
+            Reading::Source(_) if !is_allowed(request, play) => return unauthorised(),
+            Reading::Source(id) => {
+                let accounts = self.lock();
+                let account = accounts.get(&request.channel);
+                match account.and_then(|account| account.sources.get(id)) {
+                    Some(source) => source.clone(),
+                    None => return Outcome::refused(404, error("Record not found")),
+                }
             }
             Reading::Statuses(_) => return Outcome::refused(404, error("Record not found")),
         };
@@ -148,6 +161,24 @@ impl Account {
             return Err((404, "Record not found"));
         }
         Ok(())
+    }
+
+    /// The newest first, from where `max_id` says; 20 unless `limit` says otherwise, 40 at most.
+    fn page(&self, request: &Request) -> Vec<Value> {
+        let asked = |name: &str| {
+            let mut pairs = url::form_urlencoded::parse(request.query.as_bytes());
+            pairs.find(|(key, _)| key == name).map(|(_, value)| value)
+        };
+        let limit = asked("limit").and_then(|text| text.parse().ok());
+        let before = asked("max_id");
+        let is_that =
+            |status: &Value| status.get("id").and_then(Value::as_str) == before.as_deref();
+        let end = match before {
+            Some(_) => self.statuses.iter().position(is_that).unwrap_or(0),
+            None => self.statuses.len(),
+        };
+        let older = self.statuses.iter().take(end).rev();
+        older.take(limit.unwrap_or(20).min(40)).cloned().collect()
     }
 
     fn allows_one_more(&mut self, now: Timestamp) -> bool {
@@ -232,6 +263,10 @@ fn status(request: &Request, fields: &Map<String, Value>, id: &str, now: Timesta
         "in_reply_to_id": fields.get("in_reply_to_id"),
         "account": profile(request),
     })
+}
+
+fn source(fields: &Map<String, Value>, id: &str) -> Value {
+    json!({ "id": id, "text": text(fields, "status"), "spoiler_text": text(fields, "spoiler_text") })
 }
 
 fn profile(request: &Request) -> Value {

@@ -176,4 +176,12 @@ async fn what_was_posted_can_be_read_back_newest_first() {
         (&listed[0]["content"], &listed[1]["content"]),
         (&"<p>two</p>".into(), &"<p>one</p>".into())
     );
+    let id = |at: usize| listed[at]["id"].as_str().unwrap().to_owned();
+    let older = format!("{statuses}&max_id={}", id(0));
+    let older = stage.get(&older, &[]).await.unwrap().json();
+    assert_eq!(older, serde_json::json!([listed[1]]));
+    let source = |id: String| format!("/mastodon/mastodon/api/v1/statuses/{id}/source");
+    let source = async |id: String| stage.get(&source(id), &[TOKEN]).await.unwrap();
+    assert_eq!(source(id(1)).await.json()["text"], "one");
+    assert_eq!(source("0".to_owned()).await.status, 404);
 }
