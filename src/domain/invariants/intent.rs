@@ -152,6 +152,8 @@ fn after_success(scene: &Scene<'_>, case: &Case<'_>, place: usize, found: &mut F
             Event::Armed(_) | Event::Disarmed(_) | Event::Settled(_) => {}
         }
     }
+    // A receipt that came before the acceptance may have been understood only with it.
+    let received = received.map(|at| accepted.map_or(at, |(_, accepted)| at.max(accepted)));
     for event in events {
         let Event::Armed(run) = event else { continue };
         // A start that was taken over may report its success after another has begun the next attempt.
@@ -327,6 +329,12 @@ mod tests {
         assert_eq!(violated(&play), [] as [String; 0], "on its way to the disk");
         play.broadcast.armed[1].at = wall(3001);
         assert_eq!(violated(&play), ["I4"]);
+        play.end(1, 2, OutcomeCode::Accepted, 3500);
+        assert_eq!(
+            violated(&play),
+            [] as [String; 0],
+            "understood with the acceptance"
+        );
     }
 
     #[test]

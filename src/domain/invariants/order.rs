@@ -88,7 +88,7 @@ fn too_late(case: &Case<'_>, found: &mut Findings) {
     }
 }
 
-/// What was tried may be given up when its next attempt would come too late; what was not tried may not.
+/// What was tried may be given up at once when its next attempt would come too late; what waits may not.
 fn too_early(case: &Case<'_>, found: &mut Findings) {
     let end = case.evidence.expires_at;
     for run in &case.evidence.spans {
@@ -112,9 +112,8 @@ fn too_early(case: &Case<'_>, found: &mut Findings) {
         for expired in expired {
             let tried = events.iter().any(|event| match event {
                 Event::Armed(run) => run.attempt == expired.attempt,
-                Event::Ended(_) | Event::Disarmed(_) | Event::Settled(_) | Event::Receipt(_) => {
-                    false
-                }
+                Event::Ended(end) => end.attempt < expired.attempt && end.at == expired.at,
+                Event::Disarmed(_) | Event::Settled(_) | Event::Receipt(_) => false,
             });
             if !tried && expired.at.plus(RESOLUTION) < end {
                 found.broken(|| {
@@ -232,10 +231,11 @@ mod tests {
         play.end(2, 1, OutcomeCode::Expired, 599_000);
         assert_eq!(violated(&play), ["I17"]);
         play.arm(2, 2, 1, 1000);
-        assert_eq!(
-            violated(&play),
-            [] as [String; 0],
-            "its next attempt would come too late"
-        );
+        let why = "its next attempt would come too late";
+        assert_eq!(violated(&play), [] as [String; 0], "{why}");
+        play.broadcast.ends.last_mut().unwrap().attempt = 2;
+        assert_eq!(violated(&play), ["I17"], "it waited for its second attempt");
+        play.end_again(2, 1, OutcomeCode::Deferred, 599_000);
+        assert_eq!(violated(&play), [] as [String; 0], "{why}");
     }
 }
