@@ -11,6 +11,7 @@ pub mod broadcast;
 pub mod channel;
 pub mod delivery;
 pub mod error;
+pub mod fitting;
 pub mod id;
 pub mod incident;
 pub mod invariants;
@@ -28,6 +29,7 @@ pub mod service;
 pub mod subscriber;
 pub mod text;
 pub mod time;
+pub mod trouble;
 pub mod update;
 
 pub use error::{LedgerError, LedgerResult, Refusal};

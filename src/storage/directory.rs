@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::Write;
+use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +16,13 @@ pub struct StorageSettings {
     /// its backup, apart from the database's backup.
     #[serde(default)]
     pub key_file: Option<PathBuf>,
+    /// Free bytes of the file system below which nothing new is accepted; what suits its size when left out.
+    #[serde(default)]
+    pub low_disk_bytes: Option<u64>,
+    /// Names the machine, to notice that the directory was carried to another one; empty when nobody can say. It
+    /// comes from the operating system, never from a file.
+    #[serde(skip)]
+    pub machine: String,
 }
 
 impl StorageSettings {
@@ -24,6 +31,8 @@ impl StorageSettings {
         Self {
             data_dir: data_dir.into(),
             key_file: None,
+            low_disk_bytes: None,
+            machine: String::new(),
         }
     }
 
@@ -41,6 +50,10 @@ impl StorageSettings {
 
     pub(crate) fn lock(&self) -> PathBuf {
         self.data_dir.join("oyez.lock")
+    }
+
+    pub(crate) fn ballast(&self) -> PathBuf {
+        self.data_dir.join("oyez.ballast")
     }
 }
 
@@ -104,6 +117,16 @@ pub enum OpenError {
         /// What the check says.
         why: String,
     },
+    /// Another program writes the database.
+    #[error(
+        "another program holds the write lock of {0}; end it (an open sqlite3, a backup), then start again"
+    )]
+    Locked(PathBuf),
+    /// There is no room to write in.
+    #[error(
+        "there is no room left on the disk of {0}; delete something there that is not oyez's, then start again"
+    )]
+    Full(PathBuf),
     /// The SQLite library is too old to be trusted with a write-ahead log.
     #[error("SQLite {0} is too old; 3.51.3 or newer is needed")]
     OldEngine(String),
@@ -115,7 +138,7 @@ pub enum OpenError {
 /// The lock of a data directory; released when dropped.
 #[derive(Debug)]
 pub(crate) struct DirectoryLock {
-    _file: File,
+    file: File,
 }
 
 const LOCK_TRIES: u32 = 10;
@@ -139,12 +162,25 @@ impl DirectoryLock {
             .map_err(|e| refused(&path, e))?;
         for _ in 0..LOCK_TRIES {
             match file.try_lock() {
-                Ok(()) => return Ok(Self { _file: file }),
+                Ok(()) => return Ok(Self { file }),
                 Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
                 Err(TryLockError::Error(error)) => return Err(refused(&path, error)),
             }
         }
         Err(OpenError::Held(settings.data_dir.clone()))
+    }
+
+    /// Replaces what stands in the lock file.
+    pub(crate) fn rewrite(&self, text: &str) -> std::io::Result<()> {
+        let mut file = &self.file;
+        file.rewind()?;
+        file.write_all(text.as_bytes())?;
+        self.file.set_len(text.len() as u64)
+    }
+
+    /// Waits until what stands in the lock file is on the disk.
+    pub(crate) fn sync(&self) -> std::io::Result<()> {
+        self.file.sync_data()
     }
 
     /// Whether some program holds the directory now.

@@ -6,7 +6,9 @@
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod directory;
+mod disk;
 mod key;
+mod notes;
 mod sqlite;
 
 pub use directory::{OpenError, StorageSettings};

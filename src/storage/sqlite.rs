@@ -17,8 +17,11 @@ mod follow;
 mod halt;
 mod import;
 mod incidents;
+mod keeper;
 mod left_over;
+mod lineage;
 mod migration;
+mod opening;
 mod order;
 mod parked;
 mod plan;
@@ -29,40 +32,48 @@ mod release;
 mod reopen;
 mod retry;
 mod sealed;
+mod soundness;
 mod subscribers;
 mod supersede;
 mod sweep;
 mod take;
+mod upkeep;
 mod views;
+mod vitals;
 mod window;
 mod words;
 mod worker;
 
 use crate::directory::{DirectoryLock, OpenError, StorageSettings};
 use crate::key::Keys;
-use fault::{Fault, Step};
+use crate::notes::Notes;
+use fault::Step;
+use keeper::Keeping;
+use opening::{no_thread, refused};
 use oyez_domain::time::Wall;
 use oyez_domain::{LedgerError, LedgerResult, Random};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
+use soundness::Check;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use vitals::{Purpose, Vitals};
 use worker::Desk;
 
 const READERS: usize = 3;
-
-/// Above this size the start does not read the whole database: a start after a crash has to be quick.
-const CHECKED_BYTES: u64 = 32 * 1024 * 1024;
 
 /// The ledger of one data directory. Dropping it ends its threads and gives the directory free.
 pub struct SqliteLedger {
     settings: StorageSettings,
     keys: Arc<Keys>,
+    vitals: Arc<Vitals>,
     writer: Option<Desk>,
     readers: Option<Desk>,
+    keeping: Option<Keeping>,
+    checking: Option<Check>,
     reading: Vec<JoinHandle<()>>,
     writing: Vec<JoinHandle<()>>,
-    lock: Option<DirectoryLock>,
+    lock: Option<Arc<DirectoryLock>>,
     boot: Option<i64>,
 }
 
@@ -82,31 +93,36 @@ impl SqliteLedger {
         random: &dyn Random,
     ) -> Result<Self, OpenError> {
         connection::refuse_old_engine()?;
-        let lock = DirectoryLock::take(settings)?;
-        let keys = Keys::load_or_create(settings, random)?;
-        let path = settings.database();
-        let mut connection = connection::writer(&path).map_err(|e| refused(&path, &e))?;
-        migration::migrate(&mut connection, &path)?;
-        check_key(&connection, &keys, settings, true)?;
-        check_pages(&connection, &path)?;
-        let boot = in_transaction(&mut connection, |connection| {
-            import::discard_all(connection)?;
-            boot::start(connection, now)
-        })
-        .map_err(|fault| OpenError::Database(LedgerError::from(fault).to_string()))?;
-        let (readers, reading) = start_readers(&path)?;
-        let copier = connection::writer(&path).map_err(|e| refused(&path, &e))?;
-        let (log, copying) = checkpoint::start(copier).map_err(|e| no_thread(&e))?;
-        let (writer, writing) = worker::start_writer(connection, log).map_err(|e| no_thread(&e))?;
+        let lock = Arc::new(DirectoryLock::take(settings)?);
+        let opened = opening::open(settings, &lock, now, random)?;
+        let (path, vitals) = (settings.database(), opened.vitals);
+        let (readers, reading) = start_readers(&path, &vitals)?;
+        let copier =
+            connection::copier(&path, vitals.limits.log).map_err(|e| refused(&path, &e))?;
+        let (log, copying) =
+            checkpoint::start(copier, Arc::clone(&vitals)).map_err(|e| no_thread(&e))?;
+        let (writer, writing) =
+            worker::start_writer(opened.connection, log.clone(), Arc::clone(&vitals))
+                .map_err(|e| no_thread(&e))?;
+        let keeper = keeper::start(
+            settings.clone(),
+            Arc::clone(&lock),
+            Arc::clone(&vitals),
+            log,
+        );
+        let (keeping, keeper) = keeper.map_err(|e| no_thread(&e))?;
         Ok(Self {
             settings: settings.clone(),
-            keys: Arc::new(keys),
+            keys: Arc::new(opened.keys),
+            vitals,
             writer: Some(writer),
             readers: Some(readers),
+            keeping: Some(keeping),
+            checking: opened.checking,
             reading,
-            writing: vec![writing, copying],
+            writing: vec![keeper, writing, copying],
             lock: Some(lock),
-            boot: Some(boot),
+            boot: Some(opened.boot),
         })
     }
 
@@ -119,14 +135,19 @@ impl SqliteLedger {
         let keys = Keys::load(settings)?;
         let connection = connection::reader(&path).map_err(|e| refused(&path, &e))?;
         migration::check(&connection, &path)?;
-        check_key(&connection, &keys, settings, false)?;
+        opening::check_key(&connection, &keys, settings, false)?;
         drop(connection);
-        let (readers, reading) = start_readers(&path)?;
+        // Nobody ticks, so that a long look for the judge is not cut short.
+        let vitals = Arc::new(opening::vitals(settings, Wall(0)));
+        let (readers, reading) = start_readers(&path, &vitals)?;
         Ok(Self {
             settings: settings.clone(),
             keys: Arc::new(keys),
+            vitals,
             writer: None,
             readers: Some(readers),
+            keeping: None,
+            checking: None,
             reading,
             writing: Vec::new(),
             lock: None,
@@ -139,16 +160,29 @@ impl SqliteLedger {
         self.keys.reference_secret()
     }
 
-    /// One verb that changes something, durable when it returns.
+    /// One verb that keeps what has happened, or halts; durable when it returns.
     async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Step<T> + Send + 'static,
     ) -> LedgerResult<T> {
-        match &self.writer {
-            Some(desk) => desk.ask(worker::whole(work)).await,
-            None => Err(LedgerError::State(
+        self.write_for(Purpose::Keep, work).await
+    }
+
+    /// One verb that changes something, durable when it returns. In trouble it may have to wait, depending on what
+    /// it is for.
+    async fn write_for<T: Send + 'static>(
+        &self,
+        purpose: Purpose,
+        work: impl FnOnce(&Connection) -> Step<T> + Send + 'static,
+    ) -> LedgerResult<T> {
+        let Some(desk) = &self.writer else {
+            return Err(LedgerError::State(
                 "this ledger was opened for reading only".to_owned(),
-            )),
+            ));
+        };
+        match self.vitals.refusal(purpose) {
+            Some(refusal) => Err(refusal),
+            None => desk.ask(worker::whole(work)).await,
         }
     }
 
@@ -189,102 +223,53 @@ impl SqliteLedger {
 impl Drop for SqliteLedger {
     fn drop(&mut self) {
         // The writer goes last: who closes last copies the log back, and readers cannot.
+        self.checking = None;
         self.readers = None;
-        for thread in self.reading.drain(..) {
+        self.keeping = None;
+        let failed = self.vitals.failure().is_some();
+        if failed {
+            // The process ends now. A thread may hang in the disk that failed; nobody waits for it.
+            self.writer = None;
+        }
+        for thread in self.reading.drain(..).filter(|_| !failed) {
             drop(thread.join());
         }
         self.writer = None;
-        for thread in self.writing.drain(..) {
+        for thread in self.writing.drain(..).filter(|_| !failed) {
             drop(thread.join());
         }
-        self.lock = None;
+        if let Some(lock) = self.lock.take() {
+            self.leave_word(&lock);
+        }
     }
 }
 
-fn start_readers(path: &Path) -> Result<(Desk, Vec<JoinHandle<()>>), OpenError> {
+impl SqliteLedger {
+    /// Notes for the next start how everything was left. Without them it only finds out less.
+    fn leave_word(&self, lock: &DirectoryLock) {
+        let failed = self.vitals.failure().is_some();
+        let notes = Notes {
+            alive_at: Some(Wall(self.vitals.kept())),
+            closed_as: (!failed)
+                .then(|| soundness::digest(&self.settings.database()))
+                .flatten(),
+            suspect: self.vitals.is_damaged(),
+        };
+        if let Err(error) = notes.write(lock) {
+            tracing::debug!(%error, "the notes for the next start were not written");
+        }
+    }
+}
+
+fn start_readers(
+    path: &Path,
+    vitals: &Arc<Vitals>,
+) -> Result<(Desk, Vec<JoinHandle<()>>), OpenError> {
     let connections = (0..READERS)
         .map(|_| connection::reader(path))
         .collect::<Result<_, _>>()
         .map_err(|e| refused(path, &e))?;
-    worker::start_readers(connections).map_err(|e| no_thread(&e))
-}
-
-fn no_thread(error: &std::io::Error) -> OpenError {
-    OpenError::Database(error.to_string())
-}
-
-fn refused(path: &Path, error: &rusqlite::Error) -> OpenError {
-    use rusqlite::ErrorCode as Code;
-    let (path, why) = (path.to_owned(), error.to_string());
-    match error.sqlite_error_code() {
-        Some(Code::NotADatabase | Code::DatabaseCorrupt) => OpenError::Corrupt { path, why },
-        Some(Code::ReadOnly | Code::CannotOpen | Code::PermissionDenied) => {
-            OpenError::NotWritable { path, why }
-        }
-        Some(_) | None => OpenError::Database(why),
-    }
-}
-
-fn in_transaction<T>(
-    connection: &mut Connection,
-    work: impl FnOnce(&Connection) -> Step<T>,
-) -> Step<T> {
-    let transaction = connection.transaction()?;
-    let value = work(&transaction)?;
-    transaction.commit().map_err(Fault::from)?;
-    Ok(value)
-}
-
-/// Refuses a key that is not the database's own, before anything is encrypted with it.
-fn check_key(
-    connection: &Connection,
-    keys: &Keys,
-    settings: &StorageSettings,
-    may_write: bool,
-) -> Result<(), OpenError> {
-    let database = |error: rusqlite::Error| OpenError::Database(error.to_string());
-    let known: Option<Vec<u8>> = connection
-        .query_row(
-            "SELECT value FROM meta WHERE name = 'key_check'",
-            [],
-            |row| row.get(0),
-        )
-        .optional()
-        .map_err(database)?;
-    match known {
-        Some(known) if known != keys.check() => Err(OpenError::KeyUnusable {
-            path: settings.key(),
-            why: "it is not the key this database was made with".to_owned(),
-        }),
-        Some(_) => Ok(()),
-        None if may_write => connection
-            .execute(
-                "INSERT INTO meta (name, value) VALUES ('key_check', ?1)",
-                [keys.check()],
-            )
-            .map(|_| ())
-            .map_err(database),
-        None => Ok(()),
-    }
-}
-
-fn check_pages(connection: &Connection, path: &Path) -> Result<(), OpenError> {
-    let corrupt = |why: String| OpenError::Corrupt {
-        path: path.to_owned(),
-        why,
-    };
-    let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
-    if bytes > CHECKED_BYTES {
-        return Ok(());
-    }
-    let found: String = connection
-        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-        .map_err(|error| corrupt(error.to_string()))?;
-    if found == "ok" {
-        Ok(())
-    } else {
-        Err(corrupt(found))
-    }
+    worker::start_readers(connections, vitals).map_err(|e| no_thread(&e))
 }
 
 #[cfg(test)]

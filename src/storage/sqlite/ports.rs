@@ -3,6 +3,7 @@
 use super::SqliteLedger;
 use super::arm::Moment;
 use super::take::SealedTaken;
+use super::vitals::Purpose;
 use super::{boot, decide, deliveries, disarm, evidence, halt, import, incidents, left_over, plan};
 use super::{receive, record, release, retry, subscribers, take, views};
 use oyez_domain::LedgerError;
@@ -32,7 +33,9 @@ impl Incidents for SqliteLedger {
         by: &'a By,
     ) -> Answer<'a, Done<IncidentId>> {
         let (incident, key, by) = (incident.clone(), key.cloned(), by.clone());
-        Box::pin(self.write(move |c| incidents::open_incident(c, &incident, key.as_ref(), &by)))
+        Box::pin(self.write_for(Purpose::Add, move |c| {
+            incidents::open_incident(c, &incident, key.as_ref(), &by)
+        }))
     }
 
     fn incident(&self, id: IncidentId) -> Answer<'_, Incident> {
@@ -45,7 +48,9 @@ impl Incidents for SqliteLedger {
 
     fn put_services<'a>(&'a self, services: &'a [Service], by: &'a By) -> Answer<'a, ()> {
         let (services, by) = (services.to_vec(), by.clone());
-        Box::pin(self.write(move |c| incidents::put_services(c, &services, &by)))
+        Box::pin(self.write_for(Purpose::Add, move |c| {
+            incidents::put_services(c, &services, &by)
+        }))
     }
 
     fn services(&self) -> Answer<'_, Vec<Service>> {
@@ -59,7 +64,9 @@ impl Incidents for SqliteLedger {
         by: &'a By,
     ) -> Answer<'a, Done<UpdateId>> {
         let (update, key, by) = (update.clone(), key.cloned(), by.clone());
-        Box::pin(self.write(move |c| incidents::save_update(c, &update, key.as_ref(), &by)))
+        Box::pin(self.write_for(Purpose::Add, move |c| {
+            incidents::save_update(c, &update, key.as_ref(), &by)
+        }))
     }
 
     fn update(&self, id: UpdateId) -> Answer<'_, Update> {
@@ -93,7 +100,9 @@ impl Releases for SqliteLedger {
         Box::pin(async move {
             let (boot, keys, order) = (self.own_boot()?, Arc::clone(&self.keys), order.clone());
             let sealed = self
-                .write(move |c| release::release(c, &keys, boot, &order))
+                .write_for(Purpose::Add, move |c| {
+                    release::release(c, &keys, boot, &order)
+                })
                 .await?;
             let mut broadcasts = Vec::with_capacity(sealed.broadcasts.len());
             for (id, channel, window) in sealed.broadcasts {
@@ -109,7 +118,7 @@ impl Releases for SqliteLedger {
     }
 
     fn plan_page(&self, now: Wall) -> Answer<'_, Option<BroadcastId>> {
-        Box::pin(self.write(move |c| plan::plan_next(c, now)))
+        Box::pin(self.write_for(Purpose::Send, move |c| plan::plan_next(c, now)))
     }
 
     fn stop<'a>(
@@ -192,7 +201,7 @@ impl Queue for SqliteLedger {
             let (boot, channel, rows) = (self.own_boot()?, ask.channel.clone(), ask.rows);
             let (now, may_expire, shut) = (ask.now, ask.may_expire, ask.shut_destinations.to_vec());
             let sealed = self
-                .write(move |c| {
+                .write_for(Purpose::Send, move |c| {
                     let shut = &shut;
                     let moment = Moment { boot, now, shut };
                     take::take(c, channel.as_str(), rows, may_expire, moment)
@@ -220,7 +229,7 @@ impl Queue for SqliteLedger {
 
     fn receive<'a>(&'a self, receipts: &'a [ReceiptRecord]) -> Answer<'a, Received> {
         let receipts = receipts.to_vec();
-        Box::pin(self.write(move |c| receive::receive(c, &receipts)))
+        Box::pin(self.write_for(Purpose::Take, move |c| receive::receive(c, &receipts)))
     }
 
     fn end_cleanly(&self, now: Wall) -> Answer<'_, ()> {
@@ -238,22 +247,28 @@ impl Subscribers for SqliteLedger {
         by: &'a By,
     ) -> Answer<'a, Imported> {
         let (keys, people, by) = (Arc::clone(&self.keys), people.to_vec(), by.clone());
-        Box::pin(self.write(move |c| import::add(c, &keys, &people, &by)))
+        Box::pin(self.write_for(Purpose::Add, move |c| import::add(c, &keys, &people, &by)))
     }
 
     fn stage_import<'a>(&'a self, import: u64, people: &'a [NewSubscriber]) -> Answer<'a, ()> {
         let (keys, people) = (Arc::clone(&self.keys), people.to_vec());
-        Box::pin(self.write(move |c| import::stage(c, &keys, import, &people)))
+        Box::pin(self.write_for(Purpose::Add, move |c| {
+            import::stage(c, &keys, import, &people)
+        }))
     }
 
     fn commit_import<'a>(&'a self, import: u64, keep: bool, by: &'a By) -> Answer<'a, Imported> {
+        // Throwing an import away makes room.
+        let purpose = if keep { Purpose::Add } else { Purpose::Keep };
         let by = by.clone();
-        Box::pin(self.write(move |c| import::finish(c, import, keep, &by)))
+        Box::pin(self.write_for(purpose, move |c| import::finish(c, import, keep, &by)))
     }
 
     fn put_endpoints<'a>(&'a self, endpoints: &'a [NewEndpoint], by: &'a By) -> Answer<'a, ()> {
         let (keys, endpoints, by) = (Arc::clone(&self.keys), endpoints.to_vec(), by.clone());
-        Box::pin(self.write(move |c| subscribers::put_endpoints(c, &keys, &endpoints, &by)))
+        Box::pin(self.write_for(Purpose::Add, move |c| {
+            subscribers::put_endpoints(c, &keys, &endpoints, &by)
+        }))
     }
 
     fn suppress<'a>(
