@@ -141,13 +141,7 @@ impl Channel for Folder {
         Ok(Rendered {
             pieces: Rendered::cut(&text, &marks),
             preview: letter.text().replace(STOP, "…"),
-            fit: Fit {
-                length: u32::try_from(text.len()).unwrap_or(u32::MAX),
-                limit: None,
-                unit: CAPABILITIES.unit.code().to_owned(),
-                encoding: String::new(),
-                notes: Vec::new(),
-            },
+            fit: Fit::bytes(text.as_bytes(), None, "the letter")?,
         })
     }
 

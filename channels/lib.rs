@@ -5,14 +5,19 @@
 
 mod classify;
 mod file;
+mod govuk_notify;
 mod guard;
 mod http;
+mod kannel;
 mod letter;
 mod mastodon;
 pub mod registry;
 mod secret;
 mod sms_http;
+mod sms_text;
 mod smtp;
+mod twilio;
+mod vonage;
 mod webhook;
 
 #[cfg(test)]

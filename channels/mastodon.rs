@@ -1,5 +1,7 @@
 //! Mastodon: one public post through `POST /api/v1/statuses`, never twice for the same reference.
 
+mod look_up;
+
 use crate::classify::http::{Answer, Manner};
 use crate::classify::retry_after;
 use crate::guard::Guard;
@@ -10,13 +12,15 @@ use oyez_domain::address::AddressKind;
 use oyez_domain::channel::{
     Capabilities, ChannelName, Family, IdempotencyClass, LengthUnit, OnUnknown,
 };
+use oyez_domain::fitting::{Fitted, Room};
 use oyez_domain::notice::Notice;
 use oyez_domain::outcome::{Scope, Verdict};
 use oyez_domain::parcel::{Parcel, Secret};
+use oyez_domain::ports::LookUp;
 use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt};
-use oyez_domain::rendered::{Fit, Piece, Rendered};
+use oyez_domain::rendered::{Piece, Rendered};
 use oyez_domain::text::Line;
-use oyez_domain::text::measure::Measure;
+use oyez_domain::text::measure::{Limit, Measure};
 use oyez_domain::time::Wall;
 use oyez_domain::{BoxFuture, Channel, Clock, Refusal};
 use reqwest::Method;
@@ -37,7 +41,8 @@ const PER_URL: u32 = 23;
 pub struct Settings {
     /// Base URL of the instance, e.g. `https://mastodon.example`.
     pub server: Url,
-    /// Access token of the account with the scope `write:statuses`.
+    /// Access token of the account with the scope `write:statuses`; with `read:accounts` and `read:statuses` as well,
+    /// a post that may be out can be looked for once its key is too old to be repeated.
     #[serde(default)]
     pub token: Option<SecretString>,
     /// A file that holds the token.
@@ -114,7 +119,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     receipts_by_provider_id: false,
     idempotency: IdempotencyClass::NativeKey,
     key_seconds: Some(3_600),
-    look_up: false,
+    look_up: true,
     on_unknown: OnUnknown::Hold,
     needs: &["server", "token"],
 };
@@ -172,16 +177,12 @@ impl Mastodon {
     /// The author's own text for this channel, or the headline, every line of advice and the link.
     fn text(&self, notice: &Notice) -> String {
         let update = &notice.update;
-        if let Some(own) = update.versions.get(&self.name) {
-            let prefix = update.kind.prefix();
-            let own = notice.fill(own.as_str());
-            let prefix = if own.starts_with(prefix) { "" } else { prefix };
-            return format!("{prefix}{own}");
-        }
-        let dos = list("What to do", &update.what_to_do);
-        // Without its heading, "Cancel your Direct Debit" would say the opposite of what was meant.
-        let donts = list("What not to do", &update.what_not_to_do);
-        format!("{}\n{dos}{donts}\n{}", notice.headline(), notice.url())
+        notice.own(&self.name).unwrap_or_else(|| {
+            let dos = list("What to do", &update.what_to_do);
+            // Without its heading, "Cancel your Direct Debit" would say the opposite of what was meant.
+            let donts = list("What not to do", &update.what_not_to_do);
+            format!("{}\n{dos}{donts}\n{}", notice.headline(), notice.url())
+        })
     }
 
     async fn post(&self, parcel: &Parcel) -> Verdict {
@@ -266,15 +267,16 @@ impl Channel for Mastodon {
     }
 
     fn render(&self, notice: &Notice) -> Result<Rendered, Refusal> {
-        let text = self.text(notice);
-        let fit = Fit {
-            length: Measure::Post { per_link: PER_URL }.of(&text),
-            limit: self.capabilities.limit,
-            unit: self.capabilities.unit.code().to_owned(),
-            encoding: String::new(),
-            notes: Vec::new(),
+        let limit = Limit {
+            measure: Measure::Post { per_link: PER_URL },
+            most: self.capabilities.limit.unwrap_or(u32::MAX),
         };
-        crate::registry::within_limit(&fit, "the post")?;
+        let room = Room {
+            channel: &self.name,
+            limits: &[limit],
+            charset: None,
+        };
+        let Fitted { text, fit } = room.fit(notice, &self.text(notice))?;
         let status = Status {
             status: &text,
             visibility: self.visibility,
@@ -296,6 +298,10 @@ impl Channel for Mastodon {
 
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Verdict> {
         Box::pin(self.post(parcel))
+    }
+
+    fn look_up<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, LookUp> {
+        Box::pin(self.find(parcel))
     }
 
     fn read_receipts(&self, _: &Callback<'_>) -> Result<Vec<Receipt>, CallbackRefusal> {

@@ -1,9 +1,9 @@
 //! The front door: settings in, channels out, and the only match over kinds.
 
-use crate::{file, mastodon, sms_http, smtp, webhook};
+use crate::govuk_notify::{self, GovukNotify, Medium};
+use crate::{file, kannel, mastodon, sms_http, smtp, twilio, vonage, webhook};
 use ipnet::IpNet;
 use oyez_domain::channel::{Capabilities, ChannelName};
-use oyez_domain::rendered::Fit;
 use oyez_domain::{Channel, Clock, Refusal};
 use serde::Deserialize;
 use std::ops::RangeInclusive;
@@ -17,6 +17,16 @@ pub enum Via {
     Smtp(Box<smtp::Settings>),
     /// Texts through any gateway that speaks HTTP.
     SmsHttp(Box<sms_http::Settings>),
+    /// Texts through GOV.UK Notify.
+    GovukNotifySms(Box<govuk_notify::Settings>),
+    /// Mails through GOV.UK Notify.
+    GovukNotifyEmail(Box<govuk_notify::Settings>),
+    /// Texts through Twilio.
+    Twilio(Box<twilio::Settings>),
+    /// Texts through Vonage.
+    Vonage(Box<vonage::Settings>),
+    /// Texts through a Kannel gateway.
+    Kannel(Box<kannel::Settings>),
     /// Posts on Mastodon.
     Mastodon(Box<mastodon::Settings>),
     /// Partners' webhooks.
@@ -29,6 +39,11 @@ pub enum Via {
 pub const KINDS: &[Capabilities] = &[
     smtp::CAPABILITIES,
     sms_http::CAPABILITIES,
+    govuk_notify::SMS,
+    govuk_notify::EMAIL,
+    twilio::CAPABILITIES,
+    vonage::CAPABILITIES,
+    kannel::CAPABILITIES,
     mastodon::CAPABILITIES,
     webhook::CAPABILITIES,
     file::CAPABILITIES,
@@ -49,6 +64,11 @@ impl Via {
         match self {
             Self::Smtp(_) => smtp::CAPABILITIES.kind,
             Self::SmsHttp(_) => sms_http::CAPABILITIES.kind,
+            Self::GovukNotifySms(_) => govuk_notify::SMS.kind,
+            Self::GovukNotifyEmail(_) => govuk_notify::EMAIL.kind,
+            Self::Twilio(_) => twilio::CAPABILITIES.kind,
+            Self::Vonage(_) => vonage::CAPABILITIES.kind,
+            Self::Kannel(_) => kannel::CAPABILITIES.kind,
             Self::Mastodon(_) => mastodon::CAPABILITIES.kind,
             Self::Webhook(_) => webhook::CAPABILITIES.kind,
             Self::File(_) => file::CAPABILITIES.kind,
@@ -60,6 +80,10 @@ impl Via {
         match self {
             Self::Smtp(settings) => settings.check(),
             Self::SmsHttp(settings) => settings.check(),
+            Self::GovukNotifySms(settings) | Self::GovukNotifyEmail(settings) => settings.check(),
+            Self::Twilio(settings) => settings.check(),
+            Self::Vonage(settings) => settings.check(),
+            Self::Kannel(settings) => settings.check(),
             Self::Mastodon(settings) => settings.check(),
             Self::Webhook(settings) => settings.check(),
             Self::File(settings) => settings.check(),
@@ -100,6 +124,15 @@ fn adapter(
     Ok(match via {
         Via::Smtp(settings) => Arc::new(smtp::Smtp::build(name, settings, around)?),
         Via::SmsHttp(settings) => Arc::new(sms_http::SmsHttp::build(name, settings, around)?),
+        Via::GovukNotifySms(settings) => {
+            Arc::new(GovukNotify::build(Medium::Sms, name, settings, around)?)
+        }
+        Via::GovukNotifyEmail(settings) => {
+            Arc::new(GovukNotify::build(Medium::Email, name, settings, around)?)
+        }
+        Via::Twilio(settings) => Arc::new(twilio::Twilio::build(name, settings, around)?),
+        Via::Vonage(settings) => Arc::new(vonage::Vonage::build(name, settings, around)?),
+        Via::Kannel(settings) => Arc::new(kannel::Kannel::build(name, settings, around)?),
         Via::Mastodon(settings) => Arc::new(mastodon::Mastodon::build(name, settings, around)?),
         Via::Webhook(settings) => Arc::new(webhook::Webhook::build(settings, around)?),
         Via::File(settings) => Arc::new(file::Folder::build(name, settings)),
@@ -114,26 +147,6 @@ pub(crate) fn between(field: &str, value: u64, range: RangeInclusive<u64>) -> Ve
     let (least, most) = (range.start(), range.end());
     let why = format!("{value} is not between {least} and {most}");
     vec![Refusal::new(field, "out_of_range", why)]
-}
-
-/// Refuses what is longer than its limit, saying by how much.
-pub(crate) fn within_limit(fit: &Fit, what: &str) -> Result<(), Refusal> {
-    match fit.limit {
-        Some(limit) if fit.length > limit => {
-            let unit = match fit.unit.as_str() {
-                "grapheme" => "characters",
-                "part" => "parts",
-                _ => "bytes",
-            };
-            let over = fit.length - limit;
-            let why = format!(
-                "{what} has {} {unit}, {over} more than the {limit} allowed",
-                fit.length
-            );
-            Err(Refusal::new("update", "too_long", why))
-        }
-        Some(_) | None => Ok(()),
-    }
 }
 
 #[cfg(test)]
@@ -159,12 +172,37 @@ mod tests {
                 }),
             ),
             (
+                "govuk_notify_sms",
+                json!({"api_key": notify_key(), "template_id": "9d751e0e-f929-4891-82a1-a3e1c3c18ee3"}),
+            ),
+            (
+                "govuk_notify_email",
+                json!({"api_key": notify_key(), "template_id": "9d751e0e-f929-4891-82a1-a3e1c3c18ee3"}),
+            ),
+            (
+                "twilio",
+                json!({"account_sid": format!("AC{}", "0".repeat(32)), "auth_token": "s3cret", "from": "Council"}),
+            ),
+            (
+                "vonage",
+                json!({"api_key": "k", "api_secret": "s3cret", "from": "Council"}),
+            ),
+            (
+                "kannel",
+                json!({"url": "https://sms.example.net/cgi-bin/sendsms", "username": "u", "password": "s3cret"}),
+            ),
+            (
                 "mastodon",
                 json!({"server": "https://m.example", "token": "s3cret"}),
             ),
             ("webhook", json!({})),
             ("file", json!({"folder": "/tmp"})),
         ]
+    }
+
+    fn notify_key() -> String {
+        let uuid = "3d844edf-8d35-48ac-975b-e847b4f122b0";
+        format!("s3cret-{uuid}-{uuid}")
     }
 
     fn read(kind: &str, settings: &Value) -> Via {

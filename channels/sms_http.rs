@@ -9,6 +9,7 @@ use crate::classify::http::Manner;
 use crate::guard::Guard;
 use crate::http::{Outlet, Silence};
 use crate::registry::{Surroundings, between};
+use crate::sms_text;
 use oyez_domain::address::AddressKind;
 use oyez_domain::channel::{
     Capabilities, ChannelName, Family, IdempotencyClass, LengthUnit, OnUnknown,
@@ -17,8 +18,8 @@ use oyez_domain::notice::Notice;
 use oyez_domain::outcome::{Scope, Verdict};
 use oyez_domain::parcel::{Parcel, Secret};
 use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt};
-use oyez_domain::rendered::{Fit, Personal, Rendered};
-use oyez_domain::text::fold::{Charset, fold, is_welsh};
+use oyez_domain::rendered::{Personal, Rendered};
+use oyez_domain::text::fold::Charset;
 use oyez_domain::text::sms;
 use oyez_domain::{BoxFuture, Channel, Clock, Refusal};
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
@@ -84,9 +85,10 @@ pub struct Settings {
     /// The address that the gateway is to report to: `{callback_url}`.
     #[serde(default)]
     pub callback_url: String,
-    /// How far a text may be changed to need fewer parts.
-    #[serde(default = "default_fold")]
-    pub fold: Fold,
+    /// Which signs the gateway carries: `ucs2` (all), `gsm7`, or `gsm7_welsh`. What it does not carry is changed only
+    /// when a person accepts the change.
+    #[serde(default)]
+    pub charset: Charset,
     /// The most parts a text may have.
     #[serde(default = "default_max_parts")]
     pub max_parts: u32,
@@ -98,23 +100,8 @@ pub struct Settings {
     pub timeout_seconds: u64,
 }
 
-/// How far a text may be changed so that it needs fewer parts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fold {
-    /// Everything that has a plain counterpart is replaced, Welsh letters too.
-    GsmStrict,
-    /// As strict, but Welsh letters stay, and the text travels as UCS-2.
-    KeepWelsh,
-    /// Nothing is changed.
-    Off,
-}
-
 fn default_method() -> String {
     "POST".to_owned()
-}
-fn default_fold() -> Fold {
-    Fold::GsmStrict
 }
 fn default_max_parts() -> u32 {
     6
@@ -283,25 +270,6 @@ impl SmsHttp {
         })
     }
 
-    /// The author's own text, or the headline and the link.
-    fn text(&self, notice: &Notice) -> String {
-        let update = &notice.update;
-        let version = update.versions.get(&self.name).map(AsRef::<str>::as_ref);
-        let own = version.or(update.sms.as_ref().map(AsRef::as_ref));
-        let Some(own) = own else {
-            let headline = notice.headline();
-            let stop = if headline.ends_with(['.', '!', '?']) {
-                ""
-            } else {
-                "."
-            };
-            return format!("{headline}{stop} {}", notice.url());
-        };
-        let (own, prefix) = (notice.fill(own), update.kind.prefix());
-        let prefix = if own.starts_with(prefix) { "" } else { prefix };
-        format!("{prefix}{own}")
-    }
-
     fn request(&self, parcel: &Parcel) -> Result<RequestBuilder, Silence> {
         let kind = self.settings.body.kind;
         let address = parcel.address.reveal();
@@ -354,40 +322,17 @@ impl Channel for SmsHttp {
     }
 
     fn render(&self, notice: &Notice) -> Result<Rendered, Refusal> {
-        let keep = |sign| match self.settings.fold {
-            Fold::GsmStrict => Charset::Gsm7.carries(sign),
-            Fold::KeepWelsh => Charset::Gsm7.carries(sign) || is_welsh(sign),
-            Fold::Off => true,
-        };
-        let folded = fold(&self.text(notice), keep);
-        let length = sms::measure(&folded.text);
-        let encoding = length.encoding.code();
-        let replaced = folded.foldings.iter().map(ToString::to_string);
-        let left = folded
-            .left
-            .iter()
-            .map(|sign| format!("{sign:?} makes the text dearer"));
-        let fit = Fit {
-            length: length.parts,
-            limit: self.capabilities.limit,
-            unit: self.capabilities.unit.code().to_owned(),
-            encoding: encoding.to_owned(),
-            notes: replaced.chain(left).collect(),
-        };
-        crate::registry::within_limit(&fit, "the text")?;
-        let common = Common {
-            text: &folded.text,
+        let charset = self.settings.charset;
+        let fitted = sms_text::fitted(&self.name, notice, charset, &self.capabilities)?;
+        let length = sms::measure(&fitted.preview);
+        let pieces = self.settings.body.pieces(&Common {
+            text: &fitted.preview,
             from: &self.settings.from,
             parts: length.parts,
-            encoding,
+            encoding: length.encoding.code(),
             callback_url: &self.settings.callback_url,
-        };
-        let pieces = self.settings.body.pieces(&common);
-        Ok(Rendered {
-            pieces,
-            preview: folded.text,
-            fit,
-        })
+        });
+        Ok(Rendered { pieces, ..fitted })
     }
 
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Verdict> {

@@ -144,14 +144,7 @@ impl Channel for Webhook {
                 format!("the event cannot be written: {error}"),
             )
         })?;
-        let fit = Fit {
-            length: u32::try_from(body.len()).unwrap_or(u32::MAX),
-            limit: CAPABILITIES.limit,
-            unit: CAPABILITIES.unit.code().to_owned(),
-            encoding: String::new(),
-            notes: Vec::new(),
-        };
-        crate::registry::within_limit(&fit, "the event for partners")?;
+        let fit = Fit::bytes(&body, CAPABILITIES.limit, "the event for partners")?;
         Ok(Rendered {
             preview: String::from_utf8_lossy(&body).into_owned(),
             pieces: vec![Piece::Fixed(body)],

@@ -37,13 +37,7 @@ impl Channel for Brittle {
     }
 
     fn render(&self, _: &Notice) -> Result<Rendered, Refusal> {
-        let fit = Fit {
-            length: 0,
-            limit: None,
-            unit: "byte".to_owned(),
-            encoding: String::new(),
-            notes: Vec::new(),
-        };
+        let fit = Fit::plain(0, None, LengthUnit::Byte);
         Ok(Rendered {
             pieces: Vec::new(),
             preview: String::new(),

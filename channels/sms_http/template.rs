@@ -237,6 +237,7 @@ fn json(value: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use oyez_domain::channel::LengthUnit;
     use oyez_domain::rendered::{Fit, Rendered};
 
     const COMMON: Common<'static> = Common {
@@ -253,13 +254,7 @@ mod tests {
             template: template.to_owned(),
         };
         assert_eq!(body.check(), [], "{template}");
-        let fit = Fit {
-            length: 0,
-            limit: None,
-            unit: String::new(),
-            encoding: String::new(),
-            notes: vec![],
-        };
+        let fit = Fit::plain(0, None, LengthUnit::Part);
         let rendered = Rendered {
             pieces: body.pieces(&COMMON),
             preview: String::new(),

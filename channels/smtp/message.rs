@@ -5,7 +5,7 @@ use lettre::Message;
 use lettre::message::header::{self, ContentTransferEncoding, HeaderName, HeaderValue};
 use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 use oyez_domain::Refusal;
-use oyez_domain::channel::{ChannelName, LengthUnit};
+use oyez_domain::channel::ChannelName;
 use oyez_domain::notice::Notice;
 use oyez_domain::parcel::Parcel;
 use oyez_domain::rendered::{Fit, Personal, Rendered};
@@ -83,13 +83,7 @@ pub(crate) fn render(
     Ok(Rendered {
         pieces: Rendered::cut(&wire, &marks),
         preview: text.replace(STOP, "…"),
-        fit: Fit {
-            length: u32::try_from(message.len()).unwrap_or(u32::MAX),
-            limit: None,
-            unit: LengthUnit::Byte.code().to_owned(),
-            encoding: String::new(),
-            notes: Vec::new(),
-        },
+        fit: Fit::bytes(message.as_bytes(), None, "the mail")?,
     })
 }
 

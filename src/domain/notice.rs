@@ -1,5 +1,6 @@
 //! Everything an adapter may say about one update: the update, its incident, the services, who speaks.
 
+use crate::channel::ChannelName;
 use crate::incident::Incident;
 use crate::organisation::Organisation;
 use crate::service::Service;
@@ -37,6 +38,53 @@ impl Notice {
     /// A text with `{ref}` replaced by the reference.
     pub fn fill(&self, text: &str) -> String {
         text.replace("{ref}", self.update.reference.as_str())
+    }
+
+    /// The author's own text for one channel, if there is one.
+    pub fn own(&self, channel: &ChannelName) -> Option<String> {
+        let own = self.update.versions.get(channel)?;
+        Some(self.complete(own.as_str()))
+    }
+
+    /// The author's own short version in this language, if there is one.
+    pub fn short(&self) -> Option<String> {
+        let primary = |tag: &str| tag.split('-').next().map(str::to_ascii_lowercase);
+        let wanted = primary(&self.language);
+        let versions = &self.update.short;
+        let short = versions.get(&self.language);
+        let short = short.or_else(|| {
+            let mut versions = versions.iter();
+            versions.find_map(|(tag, text)| (primary(tag) == wanted).then_some(text))
+        })?;
+        Some(self.complete(short.as_str()))
+    }
+
+    /// What a text message says: the author's own text for the channel, for text messages, or for short; else the
+    /// headline and the link.
+    pub fn text_message(&self, channel: &ChannelName) -> String {
+        let sms = || {
+            self.update
+                .sms
+                .as_ref()
+                .map(|text| self.complete(text.as_str()))
+        };
+        let own = self.own(channel).or_else(sms).or_else(|| self.short());
+        own.unwrap_or_else(|| {
+            let headline = self.headline();
+            let stop = if headline.ends_with(['.', '!', '?', '؟', '。']) {
+                ""
+            } else {
+                "."
+            };
+            format!("{headline}{stop} {}", self.url())
+        })
+    }
+
+    /// An author's own text with the reference filled in, and before it what must stand there.
+    fn complete(&self, text: &str) -> String {
+        let (text, prefix) = (self.fill(text), self.update.kind.prefix());
+        let prefix = if text.starts_with(prefix) { "" } else { prefix };
+        format!("{prefix}{text}")
     }
 
     /// The promise in words: `Next update by 4pm on Thursday 27 November.`

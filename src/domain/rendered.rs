@@ -1,5 +1,10 @@
 //! A message made once per update, language and channel, with marked places for the personal parts.
 
+use crate::Refusal;
+use crate::channel::LengthUnit;
+use crate::fitting::list;
+use crate::text::fold::Folding;
+use crate::text::sms::SmsLength;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -30,16 +35,112 @@ pub enum Piece {
 pub struct Fit {
     /// Length in the channel's unit.
     pub length: u32,
-    /// The hard limit in the same unit, if any.
+    /// The most that the channel takes, in the same unit, if it has a limit.
     pub limit: Option<u32>,
-    /// `part`, `grapheme` or `byte`.
-    pub unit: String,
-    /// For SMS, `gsm7` or `ucs2`; empty elsewhere.
+    /// The unit.
+    pub unit: LengthUnit,
+    /// For SMS, how it travels and what it costs.
     #[serde(default)]
-    pub encoding: String,
-    /// What was changed so that the channel can carry it, in words.
+    pub sms: Option<SmsLength>,
+    /// Whether the author's short version stands for a text that was too long.
     #[serde(default)]
-    pub notes: Vec<String>,
+    pub shortened: bool,
+    /// Sentences that were left out of a text that was too long, in order.
+    #[serde(default)]
+    pub left_out: Vec<String>,
+    /// Signs that something plainer stands for.
+    #[serde(default)]
+    pub foldings: Vec<Folding>,
+    /// Foldings that would save money and that nobody has accepted.
+    #[serde(default)]
+    pub offer: Option<Offer>,
+    /// Whether telephone numbers are held together, so that their digits stay in order beside right-to-left words.
+    #[serde(default)]
+    pub numbers_held: bool,
+}
+
+/// Foldings with which a text needs fewer parts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// What would change.
+    pub foldings: Vec<Folding>,
+    /// Parts it would need then.
+    pub parts: u32,
+}
+
+impl Fit {
+    /// The fit of a text in which nothing was changed.
+    pub fn plain(length: u32, limit: Option<u32>, unit: LengthUnit) -> Self {
+        Self {
+            length,
+            limit,
+            unit,
+            sms: None,
+            shortened: false,
+            left_out: Vec::new(),
+            foldings: Vec::new(),
+            offer: None,
+            numbers_held: false,
+        }
+    }
+
+    /// The fit of a message of so many bytes.
+    ///
+    /// # Errors
+    /// `too_long` when there is a limit and the message exceeds it; `what` names the message.
+    pub fn bytes(message: &[u8], limit: Option<u32>, what: &str) -> Result<Self, Refusal> {
+        let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
+        match limit {
+            Some(limit) if length > limit => {
+                let over = length - limit;
+                let why = format!(
+                    "{what} has {length} bytes, {over} more than the {limit} allowed; shorten the detail"
+                );
+                Err(Refusal::new("update", "too_long", why))
+            }
+            Some(_) | None => Ok(Self::plain(length, limit, LengthUnit::Byte)),
+        }
+    }
+
+    /// In what the text differs from what its author wrote, in words; one sentence each.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.shortened {
+            notes.push(
+                "The text is too long here, so its short version stands in its place.".to_owned(),
+            );
+        }
+        if !self.left_out.is_empty() {
+            let sentences: Vec<_> = self
+                .left_out
+                .iter()
+                .map(|sentence| format!("“{sentence}”"))
+                .collect();
+            notes.push(format!(
+                "Left out, because it is too long: {}",
+                sentences.join(" ")
+            ));
+        }
+        if !self.foldings.is_empty() {
+            notes.push(format!("Changed: {}.", list(&self.foldings)));
+        }
+        if let Some(offer) = &self.offer {
+            let now = self.sms.map_or(0, |sms| sms.parts);
+            let parts = LengthUnit::Part.label(offer.parts);
+            notes.push(format!(
+                "It would need {} {parts} instead of {now} if {}.",
+                offer.parts,
+                list(&offer.foldings)
+            ));
+        }
+        if self.numbers_held {
+            notes.push(
+                "Telephone numbers are held together, so that their digits stay in order."
+                    .to_owned(),
+            );
+        }
+        notes
+    }
 }
 
 /// A message ready for splicing.
@@ -112,13 +213,7 @@ mod tests {
                 &[("@A@", Personal::Address), ("@R@", Personal::Reference)],
             ),
             preview: String::new(),
-            fit: Fit {
-                length: 0,
-                limit: None,
-                unit: "byte".to_owned(),
-                encoding: String::new(),
-                notes: vec![],
-            },
+            fit: Fit::plain(0, None, LengthUnit::Byte),
         };
         let message = rendered.splice(|part| match part {
             Personal::Address => "jo".into(),

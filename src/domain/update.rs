@@ -134,6 +134,13 @@ pub struct Update {
     /// The author's own text for one channel by name; `{ref}` becomes the reference.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub versions: BTreeMap<ChannelName, Prose>,
+    /// The author's own short version by BCP 47 tag, for channels that have no room for the whole; `{ref}` becomes the
+    /// reference.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub short: BTreeMap<String, Prose>,
+    /// Whether a person has accepted that signs a gateway cannot carry, or that cost dear, become plainer ones.
+    #[serde(default)]
+    pub accept_folding: bool,
     /// Services whose state changes with this update.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub services: BTreeMap<String, ServiceState>,
@@ -184,6 +191,12 @@ pub struct UpdateDraft {
     /// Own text by channel name.
     #[serde(default)]
     pub versions: BTreeMap<String, String>,
+    /// Own short version by language, at most 2,000 characters each.
+    #[serde(default)]
+    pub short: BTreeMap<String, String>,
+    /// Whether signs that a gateway cannot carry, or that cost dear, may become plainer ones.
+    #[serde(default)]
+    pub accept_folding: bool,
     /// Service states that change.
     #[serde(default)]
     pub services: BTreeMap<String, String>,
@@ -227,6 +240,7 @@ impl UpdateDraft {
         );
         let sms = optional(self.sms, |text| Line::parse("sms", text, 918), faults);
         let versions = versions(&self.versions, faults);
+        let short = short(&self.short, faults);
         let services = services(&self.services, faults);
         let next = text::keep(next_update(self.next_update_by.as_deref(), now), faults);
         match (incident, kind, phase, headline, next) {
@@ -246,6 +260,8 @@ impl UpdateDraft {
                     detail,
                     sms,
                     versions,
+                    short,
+                    accept_folding: self.accept_folding,
                     services,
                     next_update_by,
                     audience: self.audience,
@@ -278,6 +294,21 @@ fn versions(
         let name = text::keep(name.parse::<ChannelName>(), faults);
         let prose = text::keep(Prose::parse(&field, prose, 10_000), faults);
         versions.extend(name.zip(prose));
+    }
+    versions
+}
+
+fn short(texts: &BTreeMap<String, String>, faults: &mut Vec<Refusal>) -> BTreeMap<String, Prose> {
+    let mut versions = BTreeMap::new();
+    for (tag, prose) in texts.iter().filter(|(_, prose)| !prose.trim().is_empty()) {
+        let field = format!("short.{tag}");
+        let signs = tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        if !signs || !(2..=12).contains(&tag.len()) {
+            let why = format!("{tag:?} is no language; a language is a tag such as en or cy");
+            faults.push(Refusal::new("short", "malformed_language", why));
+        }
+        let prose = text::keep(Prose::parse(&field, prose, 2000), faults);
+        versions.extend(prose.map(|prose| (tag.clone(), prose)));
     }
     versions
 }

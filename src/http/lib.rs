@@ -19,6 +19,7 @@ mod openapi;
 #[cfg(test)]
 mod outside;
 mod page;
+pub mod previews;
 pub mod problem;
 pub mod progress;
 mod public;

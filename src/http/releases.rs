@@ -21,6 +21,14 @@ use utoipa::ToSchema;
 /// Failed and unknown deliveries a report lists at most, each.
 const LISTED: u32 = 200;
 
+/// With what consent an update is put out.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SendBody {
+    /// Signs that a gateway cannot carry, or that cost dear, may become the plainer ones that the preview shows.
+    pub accept_folding: bool,
+}
+
 /// Why a person halts something.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -53,10 +61,14 @@ pub(crate) async fn optional<T: Default + serde::de::DeserializeOwned>(
     request: Request,
 ) -> Result<T, Problem> {
     let bytes = crate::body::read(request, 64 * 1024, std::time::Duration::from_secs(30)).await?;
+    or_default(&bytes)
+}
+
+fn or_default<T: Default + serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         Ok(T::default())
     } else {
-        crate::body::parse(&bytes)
+        crate::body::parse(bytes)
     }
 }
 
@@ -78,7 +90,7 @@ fn reason(text: &str) -> Result<&str, Problem> {
 }
 
 /// Puts an update out. It is durable when this answers; the sending follows.
-#[utoipa::path(post, path = "/api/v1/updates/{id}/send", tag = "sending",
+#[utoipa::path(post, path = "/api/v1/updates/{id}/send", tag = "sending", request_body = SendBody,
     params(("id" = String, Path), ("Idempotency-Key" = String, Header, description = "One value per intended release")),
     responses((status = 202, body = ProgressBody), (status = "default", body = crate::problem::ProblemBody)))]
 pub(crate) async fn send(
@@ -89,9 +101,13 @@ pub(crate) async fn send(
 ) -> Result<Response, Problem> {
     let headers = request.headers().clone();
     let body = crate::body::read(request, 1024, std::time::Duration::from_secs(30)).await?;
+    let consent: SendBody = or_default(&body)?;
     let update = house.desk.find_update(&id).await?;
     let subject = update.id.to_string();
     let key = idempotency::required(&headers, caller, "POST /updates/{id}/send", &subject, &body)?;
+    if consent.accept_folding {
+        house.desk.accept_folding(update.id, caller.actor()).await?;
+    }
     let done = house
         .desk
         .release(update.id, Some(key), caller.actor())

@@ -2,14 +2,15 @@
 
 use crate::body::Json;
 use crate::idempotency;
+use crate::previews::PreviewView;
 use crate::problem::Problem;
+use crate::releases::SendBody;
 use crate::state::{Caller, House};
 use crate::view::{Listing, Time};
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use hyper::header::LOCATION;
 use hyper::{HeaderMap, StatusCode};
-use oyez_dispatch::preview::Preview;
 use oyez_domain::audience::AudienceRule;
 use oyez_domain::text::Line;
 use oyez_domain::update::{NextUpdate, Update, UpdateDraft};
@@ -64,6 +65,12 @@ pub struct UpdateBody {
     /// Own text by channel name.
     #[serde(default)]
     pub versions: BTreeMap<String, String>,
+    /// Own short version by language, for channels that have no room for the whole; `{ref}` becomes the reference.
+    #[serde(default)]
+    pub short: BTreeMap<String, String>,
+    /// Whether signs that a gateway cannot carry, or that cost dear, may become the plainer ones that a preview shows.
+    #[serde(default)]
+    pub accept_folding: bool,
     /// Services whose state changes, by identifier.
     #[serde(default)]
     pub services: BTreeMap<String, String>,
@@ -89,6 +96,8 @@ impl From<UpdateBody> for UpdateDraft {
             detail: body.detail,
             sms: body.sms,
             versions: body.versions,
+            short: body.short,
+            accept_folding: body.accept_folding,
             services: body.services,
             next_update_by: body.next_update_by,
             audience: body.audience,
@@ -123,6 +132,10 @@ pub struct UpdateView {
     pub sms: Option<String>,
     /// Own text by channel name.
     pub versions: BTreeMap<String, String>,
+    /// Own short version by language.
+    pub short: BTreeMap<String, String>,
+    /// Whether plainer signs are accepted where a gateway needs them.
+    pub accept_folding: bool,
     /// Services whose state changes.
     pub services: BTreeMap<String, String>,
     /// The promised time of the next update; null when there will be none.
@@ -161,6 +174,12 @@ impl UpdateView {
                 .into_iter()
                 .map(|(name, text)| (name.into(), text.into()))
                 .collect(),
+            short: update
+                .short
+                .into_iter()
+                .map(|(tag, text)| (tag, text.into()))
+                .collect(),
+            accept_folding: update.accept_folding,
             services: update
                 .services
                 .into_iter()
@@ -183,60 +202,6 @@ impl UpdateView {
             state: update.state.code().to_owned(),
             created_at: update.created_at.into(),
             released_at: update.released_at.map(Into::into),
-        }
-    }
-}
-
-/// How a text sits in a channel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct FitView {
-    /// Length in `unit`.
-    pub length: u32,
-    /// The hard limit, if any.
-    pub limit: Option<u32>,
-    /// `part`, `grapheme` or `byte`.
-    pub unit: String,
-    /// For text messages `gsm7` or `ucs2`; empty elsewhere.
-    pub encoding: String,
-    /// What was changed so that the channel can carry it.
-    pub notes: Vec<String>,
-}
-
-/// One channel's version of an update.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct PreviewView {
-    /// The channel.
-    pub channel: String,
-    /// The adapter's kind.
-    pub kind: String,
-    /// `email`, `sms`, `post`, `webhook` or `file`.
-    pub family: String,
-    /// Language of this version.
-    pub language: String,
-    /// The message as a person would read it; empty when it cannot be made.
-    pub text: String,
-    /// Its length; null when it cannot be made.
-    pub fit: Option<FitView>,
-    /// Why it cannot be sent here, if so.
-    pub refusal: Option<crate::problem::Fault>,
-}
-
-impl From<Preview> for PreviewView {
-    fn from(preview: Preview) -> Self {
-        Self {
-            channel: preview.channel.into(),
-            kind: preview.kind,
-            family: preview.family.code().to_owned(),
-            language: preview.language,
-            text: preview.text,
-            fit: preview.fit.map(|fit| FitView {
-                length: fit.length,
-                limit: fit.limit,
-                unit: fit.unit,
-                encoding: fit.encoding,
-                notes: fit.notes,
-            }),
-            refusal: preview.refusal.map(Into::into),
         }
     }
 }
@@ -312,15 +277,18 @@ pub(crate) async fn render_draft(
 }
 
 /// How an update looks on each channel. Changes nothing.
-#[utoipa::path(post, path = "/api/v1/updates/{id}/render", tag = "updates", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/updates/{id}/render", tag = "updates", request_body = SendBody,
+    params(("id" = String, Path)),
     responses((status = 200, body = Listing<PreviewView>), (status = "default", body = crate::problem::ProblemBody)))]
 pub(crate) async fn render(
     State(house): State<House>,
     _: Caller,
     Path(id): Path<String>,
+    request: Request,
 ) -> Result<axum::Json<Listing<PreviewView>>, Problem> {
+    let body: SendBody = crate::releases::optional(request).await?;
     let update = house.desk.find_update(&id).await?;
-    let previews = house.desk.render(update.id).await?;
+    let previews = house.desk.render(update.id, body.accept_folding).await?;
     Ok(axum::Json(Listing::whole(
         previews.into_iter().map(Into::into).collect(),
     )))

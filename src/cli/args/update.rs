@@ -84,6 +84,12 @@ pub(crate) struct UpdateNew {
     /// Your own short text for SMS; {ref} becomes the reference.
     #[arg(long)]
     pub(crate) sms: Option<String>,
+    /// Your own short version in one language, for channels that have no room for the whole; once for each.
+    #[arg(long, value_name = "LANGUAGE=TEXT")]
+    pub(crate) short: Vec<String>,
+    /// Characters that a gateway cannot carry, or that cost dear, may become the plainer ones that `render` shows.
+    #[arg(long)]
+    pub(crate) accept_folding: bool,
     /// When the next update comes (2025-11-27T16:00:00Z), or none.
     #[arg(long = "next", value_name = "TIME")]
     pub(crate) next_update_by: Option<String>,
@@ -116,6 +122,9 @@ pub(crate) struct UpdateSend {
     /// Render, count and say what would be sent; send nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Characters that a gateway cannot carry, or that cost dear, become the plainer ones that `render` shows.
+    #[arg(long)]
+    pub(crate) accept_folding: bool,
     /// Makes a repeat of this very command harmless.
     #[arg(long, value_name = "KEY")]
     pub(crate) idempotency_key: Option<String>,

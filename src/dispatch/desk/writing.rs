@@ -137,9 +137,10 @@ impl Desk {
         super::notice(&self.organisation, statement)
     }
 
-    /// How an update will look on each of its channels. Changes nothing.
-    pub async fn render(&self, update: UpdateId) -> DeskResult<Vec<Preview>> {
-        let notice = self.notice(self.ledger.statement(update).await?);
+    /// How an update will look on each of its channels, were its foldings accepted or as it stands. Changes nothing.
+    pub async fn render(&self, update: UpdateId, accept_folding: bool) -> DeskResult<Vec<Preview>> {
+        let mut notice = self.notice(self.ledger.statement(update).await?);
+        notice.update.accept_folding |= accept_folding;
         Ok(self
             .channels_of(&notice.update)
             .iter()

@@ -21,7 +21,7 @@ use oyez_domain::ledger::Idempotency;
 use oyez_domain::reference::UpdateReference;
 use oyez_domain::service::{Service, ServiceState};
 use oyez_domain::update::UpdateDraft;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 fn zone_of(house: &House) -> TimeZone {
     TimeZone::get(&house.desk.organisation.time_zone).unwrap_or(TimeZone::UTC)
@@ -32,6 +32,12 @@ struct Tick {
     name: String,
     kind: String,
     ticked: bool,
+}
+
+/// One language's short version.
+struct Short {
+    language: String,
+    text: String,
 }
 
 /// One service's select.
@@ -48,6 +54,7 @@ struct ComposePage<'a> {
     faults: Vec<Refusal>,
     incidents: Vec<Incident>,
     channels: Vec<Tick>,
+    short: Vec<Short>,
     services: Vec<Choice>,
     states: [ServiceState; 5],
     phases: [Phase; 4],
@@ -78,6 +85,13 @@ fn base_of(field: &str) -> &str {
     }
 }
 
+/// Every language that a channel carries, and those in which something is written already.
+fn languages(house: &House, values: &Values) -> BTreeSet<String> {
+    let channels = house.desk.lives.all();
+    let carried = channels.flat_map(|live| live.channel.settings.languages.iter());
+    carried.chain(values.short.keys()).cloned().collect()
+}
+
 async fn form(house: &House, values: Values, faults: Vec<Refusal>) -> Result<Response, Problem> {
     let zone = zone_of(house);
     let desk = &house.desk;
@@ -92,6 +106,10 @@ async fn form(house: &House, values: Values, faults: Vec<Refusal>) -> Result<Res
             .channels
             .iter()
             .any(|name| name == live.channel.name.as_str()),
+    };
+    let short = |language: String| Short {
+        text: values.short.get(&language).cloned().unwrap_or_default(),
+        language,
     };
     let choice = |service: Service| Choice {
         chosen: values
@@ -110,6 +128,7 @@ async fn form(house: &House, values: Values, faults: Vec<Refusal>) -> Result<Res
         organisation: &desk.organisation.name,
         incidents,
         channels: desk.lives.all().map(tick).collect(),
+        short: languages(house, &values).into_iter().map(short).collect(),
         services: desk
             .ledger
             .services()

@@ -17,26 +17,33 @@ use oyez_domain::channel::ChannelName;
 use oyez_domain::id::UpdateId;
 use oyez_domain::ledger::Idempotency;
 use oyez_domain::rendered::Fit;
+use oyez_domain::text::sms::Encoding;
 use oyez_domain::update::Update;
 
 /// One channel's version.
 struct Card {
     preview: Preview,
-    /// Length against limit, in words.
+    /// Length against limit and what it costs, in words.
     meter: String,
-    /// Whether it is close to the limit or needs several parts.
+    /// In what it differs from what was written.
+    notes: Vec<String>,
+    /// Whether it is close to the limit.
     tight: bool,
+    /// Whether something is to be accepted before it can be sent.
+    unconfirmed: bool,
 }
 
 impl Card {
     fn new(preview: Preview) -> Self {
         let fit = preview.fit.as_ref();
+        let limit = fit.and_then(|fit| fit.limit);
         Self {
-            meter: fit.map_or_else(String::new, measure),
-            tight: fit.is_some_and(|fit| {
-                fit.limit
-                    .is_some_and(|limit| u64::from(fit.length) * 10 > u64::from(limit) * 9)
+            meter: fit.map_or_else(String::new, |fit| measure(fit, preview.price_pence)),
+            notes: fit.map(Fit::notes).unwrap_or_default(),
+            tight: fit.zip(limit).is_some_and(|(fit, limit)| {
+                limit > 1 && u64::from(fit.length) * 10 > u64::from(limit) * 9
             }),
+            unconfirmed: preview.unconfirmed(),
             preview,
         }
     }
@@ -44,33 +51,42 @@ impl Card {
     fn id(&self) -> String {
         format!("card-{}-{}", self.preview.channel, self.preview.language)
     }
+
+    /// Whether it cannot be sent, whatever is accepted.
+    fn refused(&self) -> bool {
+        self.preview.refusal.is_some() && !self.unconfirmed
+    }
+
+    /// Whether foldings would save money.
+    fn offers(&self) -> bool {
+        let fit = self.preview.fit.as_ref();
+        fit.is_some_and(|fit| fit.offer.is_some())
+    }
 }
 
-/// `1 part of at most 6, GSM letters`, `213 of 500 characters`.
-fn measure(fit: &Fit) -> String {
-    let unit = |length: u32| match (fit.unit.as_str(), length) {
-        ("part", 1) => "part".to_owned(),
-        ("part", _) => "parts".to_owned(),
-        ("grapheme", 1) => "character".to_owned(),
-        ("grapheme", _) => "characters".to_owned(),
-        ("byte", 1) => "byte".to_owned(),
-        ("byte", _) => "bytes".to_owned(),
-        (other, _) => other.to_owned(),
-    };
+/// `1 of at most 6 parts, 143 of 160 characters, plain letters, 2.4p each`; `213 of at most 500 characters`.
+fn measure(fit: &Fit, price_pence: Option<f64>) -> String {
     let length = many(u64::from(fit.length));
-    let encoding = match fit.encoding.as_str() {
-        "gsm7" => ", plain letters",
-        "ucs2" => ", with letters that need more room",
-        _ => "",
-    };
-    match fit.limit {
+    let mut words = match fit.limit {
         Some(limit) => format!(
-            "{length} of at most {} {}{encoding}",
+            "{length} of at most {} {}",
             many(u64::from(limit)),
-            unit(limit)
+            fit.unit.label(limit)
         ),
-        None => format!("{length} {}{encoding}", unit(fit.length)),
+        None => format!("{length} {}", fit.unit.label(fit.length)),
+    };
+    if let Some(sms) = fit.sms {
+        let letters = match sms.encoding {
+            Encoding::Gsm7 => "plain letters",
+            Encoding::Ucs2 => "letters that need more room",
+        };
+        let room = sms.encoding.room(sms.parts);
+        words.push_str(&format!(", {} of {room} characters, {letters}", sms.units));
     }
+    if let Some(pence) = price_pence.filter(|pence| *pence > 0.0) {
+        words.push_str(&format!(", {pence:.1}p each"));
+    }
+    words
 }
 
 #[derive(Template)]
@@ -81,6 +97,7 @@ struct PreviewPage<'a> {
     cards: Vec<Card>,
     /// Refusals, and the card each is about.
     refusals: Vec<(String, String)>,
+    consent: Consent,
     /// What the button says.
     button: String,
     /// Where the button posts to.
@@ -88,6 +105,27 @@ struct PreviewPage<'a> {
     /// A stored draft is changed under this address, an unsaved one by handing its fields back.
     change_at: Option<String>,
     fields: Vec<(String, String)>,
+}
+
+/// What a person is asked about foldings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Consent {
+    /// Nothing.
+    Unasked,
+    /// They would save money.
+    Offered,
+    /// Without them it cannot be sent.
+    Needed,
+}
+
+fn consent(cards: &[Card]) -> Consent {
+    if cards.iter().any(|card| card.unconfirmed) {
+        Consent::Needed
+    } else if cards.iter().any(Card::offers) {
+        Consent::Offered
+    } else {
+        Consent::Unasked
+    }
 }
 
 /// `Send to about 1,998 addresses`.
@@ -117,22 +155,20 @@ async fn button(house: &House, named: &[ChannelName]) -> Result<String, Problem>
 }
 
 fn refusals(cards: &[Card]) -> Vec<(String, String)> {
-    let refused = |card: &Card| {
-        card.preview.refusal.as_ref().map(|refusal| {
-            (
-                card.id(),
-                format!("{}: {}", card.preview.channel, refusal.why),
-            )
-        })
+    let why = |card: &Card| {
+        let refusal = card.preview.refusal.as_ref()?;
+        let why = format!("{}: {}", card.preview.channel, refusal.why);
+        Some((card.id(), why))
     };
-    cards.iter().filter_map(refused).collect()
+    let refused = cards.iter().filter(|card| card.refused());
+    refused.filter_map(why).collect()
 }
 
 /// The page of a draft that is stored.
 pub(super) async fn of_draft(house: &House, update: &Update) -> Result<Response, Problem> {
     let cards: Vec<Card> = house
         .desk
-        .render(update.id)
+        .render(update.id, false)
         .await?
         .into_iter()
         .map(Card::new)
@@ -141,6 +177,7 @@ pub(super) async fn of_draft(house: &House, update: &Update) -> Result<Response,
         organisation: &house.desk.organisation.name,
         headline: format!("{}{}", update.kind.prefix(), update.headline),
         refusals: refusals(&cards),
+        consent: consent(&cards),
         cards,
         button: button(house, &update.audience.channels).await?,
         send_to: format!("/console/updates/{}/send", update.reference),
@@ -161,6 +198,7 @@ pub(super) async fn of_values(
         organisation: &house.desk.organisation.name,
         headline: values.headline.clone(),
         refusals: refusals(&cards),
+        consent: consent(&cards),
         cards,
         button: button(house, &named).await?,
         send_to: "/console/updates/send".to_owned(),
@@ -177,6 +215,9 @@ pub(super) async fn send(
     form: Form,
 ) -> Result<Response, Problem> {
     let update = house.desk.find_update(&id).await?.id;
+    if form.get("accept_folding") == "yes" {
+        house.desk.accept_folding(update, officer.actor()).await?;
+    }
     release(&house, officer, update, form.get("key")).await
 }
 
@@ -202,24 +243,20 @@ pub(super) async fn release(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use oyez_domain::channel::LengthUnit;
+    use oyez_domain::text;
 
     #[test]
     fn a_meter_says_length_and_limit_in_the_channels_unit() {
-        let fit = |length, limit, unit: &str, encoding: &str| Fit {
-            length,
-            limit,
-            unit: unit.to_owned(),
-            encoding: encoding.to_owned(),
-            notes: Vec::new(),
-        };
+        let mut sms = Fit::plain(1, Some(6), LengthUnit::Part);
+        sms.sms = Some(text::sms::measure(&"a".repeat(143)));
         assert_eq!(
-            measure(&fit(1, Some(6), "part", "gsm7")),
-            "1 of at most 6 parts, plain letters"
+            measure(&sms, Some(2.4)),
+            "1 of at most 6 parts, 143 of 160 characters, plain letters, 2.4p each"
         );
-        assert_eq!(
-            measure(&fit(213, Some(500), "grapheme", "")),
-            "213 of at most 500 characters"
-        );
-        assert_eq!(measure(&fit(4096, None, "byte", "")), "4,096 bytes");
+        let post = Fit::plain(213, Some(500), LengthUnit::Grapheme);
+        assert_eq!(measure(&post, None), "213 of at most 500 characters");
+        let mail = Fit::plain(4096, None, LengthUnit::Byte);
+        assert_eq!(measure(&mail, Some(0.0)), "4,096 bytes");
     }
 }

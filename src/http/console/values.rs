@@ -29,6 +29,9 @@ pub(super) struct Values {
     pub(super) what_not_to_do: String,
     pub(super) detail: String,
     pub(super) sms: String,
+    /// The short version in the languages that have one.
+    pub(super) short: BTreeMap<String, String>,
+    pub(super) accept_folding: bool,
     pub(super) next: String,
     pub(super) next_time: String,
     pub(super) channels: Vec<String>,
@@ -53,6 +56,11 @@ impl Values {
             what_not_to_do: text("what_not_to_do"),
             detail: text("detail"),
             sms: text("sms"),
+            short: form
+                .under("short.")
+                .map(|(tag, text)| (tag.to_owned(), text.to_owned()))
+                .collect(),
+            accept_folding: form.get("accept_folding") == "yes",
             next: text("next"),
             next_time: text("next_time"),
             channels: form.all("channel").map(str::to_owned).collect(),
@@ -99,6 +107,12 @@ impl Values {
                 .as_ref()
                 .map(ToString::to_string)
                 .unwrap_or_default(),
+            short: update
+                .short
+                .iter()
+                .map(|(tag, text)| (tag.clone(), text.to_string()))
+                .collect(),
+            accept_folding: update.accept_folding,
             next: next.to_owned(),
             next_time,
             channels: if named.is_empty() {
@@ -144,7 +158,19 @@ impl Values {
             .services
             .iter()
             .map(|(id, state)| (format!("service.{id}"), state.clone()));
-        single.chain(channels).chain(services).collect()
+        let short = self
+            .short
+            .iter()
+            .map(|(tag, text)| (format!("short.{tag}"), text.clone()));
+        let accepted = self
+            .accept_folding
+            .then(|| ("accept_folding".to_owned(), "yes".to_owned()));
+        single
+            .chain(channels)
+            .chain(services)
+            .chain(short)
+            .chain(accepted)
+            .collect()
     }
 
     /// Whom it concerns: every channel ticked means every channel there is.
@@ -223,6 +249,8 @@ impl Values {
             // A text message is one line; a line break typed by habit is a space.
             sms: text(&self.sms.lines().collect::<Vec<_>>().join(" ")),
             versions: BTreeMap::new(),
+            short: self.short.clone(),
+            accept_folding: self.accept_folding,
             services: self.services.clone(),
             next_update_by: self.next_update_by(zone),
             audience: self.audience(house),

@@ -81,13 +81,7 @@ impl Channel for Paper {
             ));
         }
         let limit = self.capabilities.limit;
-        let fit = Fit {
-            length,
-            limit,
-            unit: "grapheme".to_owned(),
-            encoding: String::new(),
-            notes: Vec::new(),
-        };
+        let fit = Fit::plain(length, limit, LengthUnit::Grapheme);
         Ok(Rendered {
             pieces: Rendered::cut(&text, &[]),
             preview: text,

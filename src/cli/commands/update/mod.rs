@@ -8,7 +8,7 @@ mod watch;
 
 use crate::args::{Global, Update, UpdateNew, UpdateStop};
 use crate::door::{self, Need};
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 use crate::terminal::say;
 use crate::{input, terminal, wire};
 use oyez_domain::audience::AudienceRule;
@@ -64,6 +64,9 @@ fn draft(args: UpdateNew) -> anyhow::Result<UpdateDraft> {
         {
             members.insert("incident".to_owned(), incident.into());
         }
+        if let (true, Some(members)) = (args.accept_folding, value.as_object_mut()) {
+            members.insert("accept_folding".to_owned(), true.into());
+        }
         return Ok(input::shaped(file, value)?);
     }
     let channels = args
@@ -80,12 +83,29 @@ fn draft(args: UpdateNew) -> anyhow::Result<UpdateDraft> {
         what_not_to_do: args.what_not_to_do,
         detail: args.detail,
         sms: args.sms,
+        short: args
+            .short
+            .iter()
+            .map(|text| short(text))
+            .collect::<Result<_, _>>()?,
+        accept_folding: args.accept_folding,
         next_update_by: args.next_update_by,
         audience: AudienceRule {
             channels,
             ..AudienceRule::default()
         },
         ..UpdateDraft::default()
+    })
+}
+
+/// `cy=Peidiwch â …`: the language before the first equals sign.
+fn short(text: &str) -> Result<(String, String), Failure> {
+    let parts = text.split_once('=');
+    let parts = parts.map(|(tag, text)| (tag.trim().to_owned(), text.to_owned()));
+    parts.ok_or_else(|| {
+        let help = "write --short en='…', with the language's tag before the equals sign";
+        let what = format!("{text:?} names no language, so nothing was written");
+        Failure::new(Exit::Usage, "no_language", what, help)
     })
 }
 

@@ -4,6 +4,7 @@ use crate::args::Global;
 use crate::door::{self, Need};
 use crate::exit::Exit;
 use crate::terminal::{self, count, word};
+use oyez_domain::channel::LengthUnit;
 use serde_json::{Value, json};
 
 /// Shows how an update will look and fit on each channel.
@@ -38,50 +39,60 @@ pub(super) fn text(previews: &Value) -> String {
 
 fn version(preview: &Value) -> String {
     let [channel, kind, language] = ["channel", "kind", "language"].map(|key| word(preview, key));
-    match refusal(preview) {
-        Some(why) => format!("== {channel} ({kind}, {language})  DOES NOT FIT: {why}"),
-        None => format!(
-            "== {channel} ({kind}, {language})  {}\n{}",
-            fit(preview),
-            word(preview, "text")
-        ),
-    }
+    let (refusal, text) = (refusal(preview), word(preview, "text"));
+    let says = match refusal {
+        Some(why) if text.is_empty() => format!("DOES NOT FIT: {why}"),
+        Some(_) => format!("NEEDS --accept-folding: {}", measure(preview)),
+        None => measure(preview),
+    };
+    let notes = preview
+        .pointer("/fit/notes")
+        .map(door::rows)
+        .unwrap_or_default();
+    let notes = notes.iter().filter_map(Value::as_str);
+    let lines = std::iter::once(format!("== {channel} ({kind}, {language})  {says}"))
+        .chain(notes.map(|note| format!("   {note}")))
+        .chain((!text.is_empty()).then_some(text));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn refusal(preview: &Value) -> Option<&str> {
     preview.pointer("/refusal/detail").and_then(Value::as_str)
 }
 
-/// `2 of 3 parts, gsm7`, and what was changed so that the channel can carry it.
-fn fit(preview: &Value) -> String {
+/// `1 of at most 6 parts, 143 of 160 characters, gsm7, 2.4p each`.
+fn measure(preview: &Value) -> String {
     let number = |key: &str| {
         preview
             .pointer(&format!("/fit/{key}"))
             .and_then(Value::as_u64)
     };
-    let unit = match preview.pointer("/fit/unit").and_then(Value::as_str) {
-        Some("grapheme") => "characters",
-        Some("part") => "parts",
-        Some(_) | None => "bytes",
+    let word = |key: &str| {
+        preview
+            .pointer(&format!("/fit/{key}"))
+            .and_then(Value::as_str)
     };
     let length = count(number("length").unwrap_or(0));
+    let unit = |length| words(word("unit").unwrap_or(""), length);
     let mut text = match number("limit") {
-        Some(limit) => format!("{length} of {} {unit}", count(limit)),
-        None => format!("{length} {unit}"),
+        Some(limit) => format!("{length} of at most {} {}", count(limit), unit(limit)),
+        None => format!("{length} {}", unit(number("length").unwrap_or(0))),
     };
-    let encoding = preview
-        .pointer("/fit/encoding")
-        .and_then(Value::as_str)
-        .unwrap_or("");
-    let notes = preview
-        .pointer("/fit/notes")
-        .map(door::rows)
-        .unwrap_or_default();
-    for note in std::iter::once(encoding)
-        .chain(notes.iter().filter_map(Value::as_str))
-        .filter(|note| !note.is_empty())
+    if let (Some(units), Some(room), Some(encoding)) =
+        (number("units"), number("room"), word("encoding"))
     {
-        text.push_str(&format!(", {note}"));
+        text.push_str(&format!(", {units} of {room} characters, {encoding}"));
+    }
+    let price = preview.get("price_pence").and_then(Value::as_f64);
+    if let Some(pence) = price.filter(|pence| *pence > 0.0) {
+        text.push_str(&format!(", {pence:.1}p each"));
     }
     text
+}
+
+/// What people call so many of a unit.
+fn words(unit: &str, length: u64) -> &'static str {
+    let length = u32::try_from(length).unwrap_or(u32::MAX);
+    let unit = serde_json::from_value(unit.into()).unwrap_or(LengthUnit::Byte);
+    unit.label(length)
 }

@@ -32,7 +32,7 @@ async fn send(door: &Door, args: &UpdateSend, global: &Global) -> anyhow::Result
     let update = door.get(&["updates", &args.update], &[]).await?;
     let reference = terminal::word(&update, "reference");
     if args.dry_run {
-        return dry_run(door, &update, global).await;
+        return dry_run(door, &update, args.accept_folding, global).await;
     }
     if !args.yes && !confirmed(door, &update).await? {
         say("Nothing was sent.");
@@ -42,7 +42,7 @@ async fn send(door: &Door, args: &UpdateSend, global: &Global) -> anyhow::Result
     let answer = door
         .post(
             &["updates", &reference, "send"],
-            &json!({}),
+            &json!({ "accept_folding": args.accept_folding }),
             args.idempotency_key.as_deref(),
         )
         .await?;
@@ -64,10 +64,16 @@ async fn send(door: &Door, args: &UpdateSend, global: &Global) -> anyhow::Result
 }
 
 /// Each channel's text and how many would get it.
-async fn dry_run(door: &Door, update: &Value, global: &Global) -> anyhow::Result<Exit> {
+async fn dry_run(
+    door: &Door,
+    update: &Value,
+    accept_folding: bool,
+    global: &Global,
+) -> anyhow::Result<Exit> {
     let reference = terminal::word(update, "reference");
+    let consent = json!({ "accept_folding": accept_folding });
     let previews = door
-        .post(&["updates", &reference, "render"], &json!({}), None)
+        .post(&["updates", &reference, "render"], &consent, None)
         .await?;
     let audience = Audience::count(door, update).await?;
     let answer = json!({"update": update, "previews": door::rows(&previews), "audience": audience});
