@@ -1,11 +1,18 @@
 //! What follows an attempt: the one place where an outcome becomes "settled", "again" or "a person decides".
 
 use crate::settings::ConfiguredChannel;
+use crate::unsure;
 use oyez_domain::channel::{IdempotencyClass, OnUnknown};
 use oyez_domain::ledger::{Armed, Follow};
 use oyez_domain::outcome::{Outcome, Reason};
 use oyez_domain::retry::RetryPolicy;
 use oyez_domain::time::Wall;
+use std::time::Duration;
+
+/// So many attempts on a channel in trouble come soon after each other.
+const SOON_ATTEMPTS: u32 = 5;
+/// How soon.
+const SOON: Duration = Duration::from_secs(5);
 
 /// What the decision depends on beside the outcome.
 #[derive(Debug, Clone, Copy)]
@@ -14,8 +21,16 @@ pub struct Circumstances {
     pub policy: RetryPolicy,
     /// How a second copy is avoided.
     pub idempotency: IdempotencyClass,
+    /// How long the provider knows a key, in seconds; nothing means for good.
+    pub key_seconds: Option<u32>,
+    /// Whether the provider can be asked what it has.
+    pub look_up: bool,
     /// What happens to a delivery that may have been sent.
     pub on_unknown: OnUnknown,
+    /// Whether the update is urgent.
+    pub urgent: bool,
+    /// Whether the breaker of the channel, or of the partner, is open: it decides when something is tried.
+    pub down: bool,
     /// When the delivery stops being useful.
     pub expires_at: Wall,
     /// Now.
@@ -25,12 +40,22 @@ pub struct Circumstances {
 }
 
 impl Circumstances {
-    /// On this channel, at this moment.
-    pub fn of(channel: &ConfiguredChannel, expires_at: Wall, now: Wall, draw: f64) -> Self {
+    /// Of a delivery on this channel that is urgent or not and useful until `expires_at`, at this moment.
+    pub fn of(
+        channel: &ConfiguredChannel,
+        (urgent, expires_at): (bool, Wall),
+        now: Wall,
+        draw: f64,
+    ) -> Self {
+        let capabilities = channel.adapter.capabilities();
         Self {
             policy: channel.settings.retry,
-            idempotency: channel.adapter.capabilities().idempotency,
-            on_unknown: channel.on_unknown(),
+            idempotency: capabilities.idempotency,
+            key_seconds: capabilities.key_seconds,
+            look_up: capabilities.look_up,
+            on_unknown: channel.on_unknown(urgent),
+            urgent,
+            down: false,
             expires_at,
             now,
             draw,
@@ -38,60 +63,60 @@ impl Circumstances {
     }
 }
 
-/// What follows. Throttling, outages and refusals of the channel never cost the recipient an attempt.
+/// What follows. Throttling, outages and refusals of the channel never cost the recipient an attempt, and what may
+/// have been sent before never ends as unsent.
 pub fn decide(outcome: &Outcome, armed: &Armed, case: &Circumstances) -> Follow {
-    let (charged, unknowns) = (armed.charged, armed.unknowns);
-    let again = |not_before: Wall, charged: u32, unknowns: u32| {
+    let end = |follow: Follow, settled: bool| if settled { follow } else { Follow::Unknown };
+    let again = |not_before: Wall, charged: u32| {
         if not_before >= case.expires_at {
-            Follow::Expired
+            end(Follow::Expired, !armed.unsure)
         } else {
             Follow::Wait {
                 not_before,
                 charged,
-                unknowns,
+                unknowns: unsure::doubts(armed),
             }
         }
     };
     let pause = |failures: u32| case.now.plus(case.policy.pause(failures, case.draw));
     match outcome {
         Outcome::Accepted { .. } => Follow::Accepted,
-        Outcome::Rejected {
-            reason: Reason::OptedOut,
-            ..
-        } => Follow::Suppressed,
-        Outcome::Rejected { .. } | Outcome::BadMessage { .. } => Follow::Failed,
-        Outcome::Throttled { until, .. } => again(*until, charged, unknowns),
-        // Attempts are counted, not failures of the channel: the wait grows although nothing is charged.
-        Outcome::ChannelDown { .. } | Outcome::ChannelRefused { .. } => {
-            again(pause(armed.attempt), charged, unknowns)
+        Outcome::Rejected { reason, .. } | Outcome::BadMessage { reason } => {
+            let refused = if *reason == Reason::OptedOut {
+                Follow::Suppressed
+            } else {
+                Follow::Failed
+            };
+            end(refused, unsure::is_settled_by(*reason, armed, case))
         }
-        Outcome::Deferred { .. } => match case.policy.wait(charged + 1, case.draw) {
-            Some(wait) => again(case.now.plus(wait), charged + 1, unknowns),
-            None => Follow::Failed,
+        Outcome::Throttled { until, .. } => again(*until, armed.charged),
+        // Something has to be at hand whenever the breaker allows a try, and soon enough at first to open it. Where
+        // it stays closed the trouble is with this message: the wait grows although nothing is charged.
+        Outcome::ChannelDown { .. } | Outcome::ChannelRefused { .. } => {
+            let soon = case.down || armed.attempt <= SOON_ATTEMPTS;
+            let at_most = if soon { SOON } else { Duration::MAX };
+            again(
+                pause(armed.attempt).min(case.now.plus(at_most)),
+                armed.charged,
+            )
+        }
+        Outcome::Deferred { reason } => match case.policy.wait(armed.charged + 1, case.draw) {
+            Some(wait) => again(case.now.plus(wait), armed.charged + 1),
+            None => end(Follow::Failed, unsure::is_settled_by(*reason, armed, case)),
         },
-        Outcome::Unknown { .. } => match (case.idempotency, case.on_unknown) {
-            (IdempotencyClass::NativeKey, _) if unknowns < case.policy.max_attempts => {
-                again(pause(unknowns + 1), charged, unknowns + 1)
-            }
-            (
-                IdempotencyClass::LookUp | IdempotencyClass::Receipt | IdempotencyClass::Nothing,
-                OnUnknown::Retry,
-            ) if unknowns == 0 => again(pause(charged + 1), charged + 1, 1),
-            (_, OnUnknown::Retry | OnUnknown::Hold) => Follow::Unknown,
-        },
+        Outcome::Unknown { reason } => unsure::follow(*reason, armed, case),
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use oyez_domain::address::Address;
     use oyez_domain::id::Ordinal;
     use oyez_domain::outcome::Scope;
     use oyez_domain::parcel::Secret;
-    use std::time::Duration;
 
-    fn case(idempotency: IdempotencyClass, on_unknown: OnUnknown) -> Circumstances {
+    pub(crate) fn case(idempotency: IdempotencyClass, on_unknown: OnUnknown) -> Circumstances {
         Circumstances {
             policy: RetryPolicy {
                 max_attempts: 3,
@@ -99,20 +124,25 @@ mod tests {
                 cap_milliseconds: 60_000,
             },
             idempotency,
+            key_seconds: None,
+            look_up: false,
             on_unknown,
-            expires_at: Wall(3_600_000_000),
+            urgent: false,
+            down: false,
+            expires_at: Wall(7_200_000_000),
             now: Wall(1_000_000),
             draw: 1.0,
         }
     }
 
-    fn armed(attempt: u32, charged: u32, unknowns: u32) -> Armed {
+    pub(crate) fn armed(attempt: u32, charged: u32, unknowns: u32) -> Armed {
         Armed {
             ordinal: Ordinal(0),
             attempt,
             charged,
             unknowns,
             unsure: unknowns > 0,
+            last_reason: (unknowns > 0).then_some(Reason::Timeout),
             first_armed_at: Wall(0),
             address_id: 1,
             address: Address::account("a"),
@@ -121,10 +151,6 @@ mod tests {
             language: "en".to_owned(),
         }
     }
-
-    const UNKNOWN: Outcome = Outcome::Unknown {
-        reason: Reason::Timeout,
-    };
 
     #[test]
     fn throttling_and_outages_cost_nothing_however_often_they_come() {
@@ -154,6 +180,31 @@ mod tests {
     }
 
     #[test]
+    fn while_a_channel_is_down_something_is_at_hand_to_try_it_with() {
+        let closed = Circumstances {
+            expires_at: Wall(i64::MAX),
+            ..case(IdempotencyClass::Nothing, OnUnknown::Hold)
+        };
+        let open = Circumstances {
+            down: true,
+            ..closed
+        };
+        let down = Outcome::ChannelDown {
+            reason: Reason::Connect,
+            scope: Scope::Channel,
+        };
+        let wait = |attempt, case: &Circumstances| match decide(&down, &armed(attempt, 0, 0), case) {
+            Follow::Wait { not_before, .. } => not_before.since(case.now),
+            other => panic!("{other:?}"),
+        };
+        for attempt in [1, 5, 100] {
+            assert!(wait(attempt, &open) <= SOON);
+        }
+        assert!(wait(5, &closed) <= SOON);
+        assert_eq!(wait(100, &closed), Duration::from_secs(60));
+    }
+
+    #[test]
     fn refusals_for_now_are_tried_again_and_have_an_end() {
         let case = case(IdempotencyClass::Nothing, OnUnknown::Retry);
         let deferred = Outcome::Deferred {
@@ -172,34 +223,6 @@ mod tests {
     }
 
     #[test]
-    fn what_may_have_been_sent_is_sent_again_only_where_that_is_safe_or_wanted() {
-        use IdempotencyClass::{NativeKey, Nothing, Receipt};
-        let again = |follow| matches!(follow, Follow::Wait { .. });
-        assert!(
-            again(decide(
-                &UNKNOWN,
-                &armed(1, 0, 0),
-                &case(NativeKey, OnUnknown::Hold)
-            )),
-            "the provider knows the key"
-        );
-        assert!(again(decide(
-            &UNKNOWN,
-            &armed(1, 0, 0),
-            &case(Nothing, OnUnknown::Retry)
-        )));
-        assert_eq!(
-            decide(&UNKNOWN, &armed(2, 1, 1), &case(Nothing, OnUnknown::Retry)),
-            Follow::Unknown,
-            "once only"
-        );
-        assert_eq!(
-            decide(&UNKNOWN, &armed(1, 0, 0), &case(Receipt, OnUnknown::Hold)),
-            Follow::Unknown
-        );
-    }
-
-    #[test]
     fn nothing_waits_beyond_its_usefulness() {
         let mut case = case(IdempotencyClass::Nothing, OnUnknown::Retry);
         case.expires_at = Wall(1_500_000);
@@ -212,6 +235,40 @@ mod tests {
                 &case
             ),
             Follow::Expired
+        );
+    }
+
+    #[test]
+    fn what_may_have_been_sent_never_ends_as_unsent() {
+        let refused = |reason| Outcome::Rejected {
+            reason,
+            suppress: false,
+        };
+        let nothing = case(IdempotencyClass::Nothing, OnUnknown::Retry);
+        let known = case(IdempotencyClass::NativeKey, OnUnknown::Retry);
+        let late = Circumstances {
+            expires_at: nothing.now,
+            ..nothing
+        };
+        let later = Outcome::Deferred {
+            reason: Reason::TryLater,
+        };
+        let unsure = armed(3, 2, 1);
+        assert_eq!(
+            decide(&refused(Reason::Blocked), &unsure, &nothing),
+            Follow::Unknown
+        );
+        assert_eq!(decide(&later, &unsure, &nothing), Follow::Unknown);
+        assert_eq!(decide(&later, &armed(2, 1, 1), &late), Follow::Unknown);
+        assert_eq!(
+            decide(&refused(Reason::AddressUnknown), &unsure, &nothing),
+            Follow::Failed,
+            "nobody lives there"
+        );
+        assert_eq!(
+            decide(&refused(Reason::Blocked), &unsure, &known),
+            Follow::Failed,
+            "the provider would have known the key"
         );
     }
 }

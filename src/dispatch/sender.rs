@@ -1,25 +1,30 @@
-//! One parcel on its way: render once, send, classify, decide what follows, hand it to the recorder.
+//! One delivery on its way: attempted, told, handed to the recorder, and counted apart from the ledger.
 
-use crate::event::{Event, Events};
-use crate::health::Pause;
+mod attempt;
+mod telling;
+
+use crate::event::Events;
+use crate::pause::Moment;
 use crate::recorder::{Inlet, Pending};
-use crate::retry::{Circumstances, decide};
+use crate::runaway::{Departure, Limits};
 use crate::strikes::Strikes;
 use crate::supervisor::Live;
-use futures_util::FutureExt;
+use attempt::Attempted;
 use oyez_domain::channel::Family;
 use oyez_domain::id::{BroadcastId, UpdateId};
 use oyez_domain::ledger::{Armed, By, Follow, Ledger, Recorded, WindowId};
-use oyez_domain::outcome::{Outcome, OutcomeCode, Reason, Scope, Verdict};
-use oyez_domain::parcel::Parcel;
+use oyez_domain::outcome::{Outcome, OutcomeCode, Reason, Verdict};
 use oyez_domain::reference::ReferenceKey;
 use oyez_domain::rendered::Rendered;
-use oyez_domain::time::Wall;
-use oyez_domain::{Clock, Random};
+use oyez_domain::time::{Boot, Wall};
+use oyez_domain::{Clock, LedgerError, Random};
 use std::collections::HashSet;
-use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
+
+/// How long a busy ledger is asked to keep that a channel is held.
+const RECORDED_WITHIN: Duration = Duration::from_secs(60);
 
 /// What a send needs beside the parcel.
 pub(crate) struct Sender {
@@ -31,6 +36,8 @@ pub(crate) struct Sender {
     pub(crate) events: Events,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) strikes: Strikes,
+    /// What one recipient may get.
+    pub(crate) limits: Limits,
     /// Broadcast and reason told already: each is said once, the counts say the rest.
     pub(crate) told: Mutex<HashSet<(BroadcastId, Reason)>>,
 }
@@ -40,9 +47,16 @@ pub(crate) struct Job {
     pub(crate) window: WindowId,
     pub(crate) broadcast: BroadcastId,
     pub(crate) update: UpdateId,
+    pub(crate) urgent: bool,
+    /// The broadcast's audience.
+    pub(crate) asked: u64,
+    /// D of the broadcast.
+    pub(crate) duplicate_bound: u32,
     pub(crate) expires_at: Wall,
     pub(crate) armed: Armed,
     pub(crate) rendered: Option<Arc<Rendered>>,
+    /// Until when the partner it goes to is left alone; it is put off until then.
+    pub(crate) rests_until: Option<Wall>,
     /// One of D.
     pub(crate) permit: OwnedSemaphorePermit,
 }
@@ -50,31 +64,29 @@ pub(crate) struct Job {
 impl Sender {
     /// Sends one delivery and hands its outcome to the recorder.
     pub(crate) async fn send(&self, job: Job) {
-        let Job {
-            window,
-            broadcast,
-            expires_at,
-            armed,
-            rendered,
-            permit,
-            update,
-        } = job;
-        let verdict = match rendered {
-            _ if !self.live.gate.lets_address(armed.address_id) => said_stop(&armed),
-            Some(rendered) => self.try_send(broadcast, &armed, rendered).await,
-            None => {
-                let outcome = Outcome::BadMessage {
-                    reason: Reason::Unrenderable,
-                };
-                Verdict::new(outcome, "the message could not be made for this recipient")
-            }
-        };
+        let Attempted {
+            verdict,
+            follow,
+            sent_at,
+        } = self.attempt(&job).await;
         let now = self.clock.wall();
-        let case = Circumstances::of(&self.live.channel, expires_at, now, self.random.draw());
-        let follow = decide(&verdict.outcome, &armed, &case);
-        self.watch(broadcast, &armed, &verdict, follow, now);
-        self.judge_message(broadcast, update, &armed, &verdict.outcome)
+        if let Some(began) = sent_at {
+            self.watch(&job.armed, &verdict, began);
+        }
+        self.tell_outcome(job.broadcast, &job.armed, &verdict, follow, now);
+        let departure = sent_at.and_then(|_| self.departure(&job, &verdict.outcome));
+        let (broadcast, update, armed) = (job.broadcast, job.update, job.armed.clone());
+        let outcome = verdict.outcome.clone();
+        self.hand_over(job, verdict, follow, now);
+        if let Some(departure) = departure {
+            self.count(&departure).await;
+        }
+        self.judge_message(broadcast, update, &armed, &outcome)
             .await;
+    }
+
+    /// Gives the outcome to the recorder, and with it the permit.
+    fn hand_over(&self, job: Job, verdict: Verdict, follow: Follow, at: Wall) {
         let (provider_id, suppress) = match &verdict.outcome {
             Outcome::Accepted { reference } => (reference.clone(), false),
             Outcome::Rejected { suppress, .. } => (None, *suppress),
@@ -86,11 +98,11 @@ impl Sender {
             | Outcome::Unknown { .. } => (None, false),
         };
         let recorded = Recorded {
-            broadcast,
-            ordinal: armed.ordinal,
-            window,
-            attempt: armed.attempt,
-            at: now,
+            broadcast: job.broadcast,
+            ordinal: job.armed.ordinal,
+            window: job.window,
+            attempt: job.armed.attempt,
+            at,
             code: code(&verdict.outcome, follow),
             reason: verdict.outcome.reason(),
             reply: verdict.reply,
@@ -98,18 +110,64 @@ impl Sender {
             suppress,
             follow,
         };
-        if self
-            .inlet
-            .send(Pending {
-                recorded,
-                permit,
-                live: Arc::clone(&self.live),
-            })
-            .is_err()
-        {
+        let pending = Pending {
+            recorded,
+            permit: job.permit,
+            live: Arc::clone(&self.live),
+        };
+        if self.inlet.send(pending).is_err() {
             tracing::error!(
                 "the recorder is gone; this outcome will be found as an orphan at the next start"
             );
+        }
+    }
+
+    /// What left, if anything did or may have. Where the provider knows the key, a second copy is none.
+    fn departure(&self, job: &Job, outcome: &Outcome) -> Option<Departure> {
+        let taken = matches!(outcome, Outcome::Accepted { .. });
+        let perhaps = matches!(outcome, Outcome::Unknown { .. }) && !self.is_keyed();
+        (taken || perhaps).then(|| Departure {
+            broadcast: job.broadcast,
+            ordinal: job.armed.ordinal,
+            address_id: job.armed.address_id,
+            asked: job.asked,
+            duplicate_bound: job.duplicate_bound,
+            taken,
+            bulk: self.live.channel.adapter.capabilities().family.is_bulk(),
+            at: self.clock.now(),
+        })
+    }
+
+    /// Counts what left, and halts the channel when that is more than can be right: the ledger may be wrong then.
+    async fn count(&self, departure: &Departure) {
+        let Some(excess) = self.live.runaway.count(departure, self.limits) else {
+            return;
+        };
+        self.live.gate.set_channel(true);
+        let line = format!(
+            "{}: {excess}. oyez holds this channel and sends nothing more on it until a person resumes it: look first at who got what.",
+            self.name()
+        );
+        tracing::error!(channel.name = self.name(), %excess, "held: more left than can be right");
+        let at = self.clock.wall();
+        self.tell("held", Some(Reason::Runaway), line, at);
+        let why = format!("oyez held it by itself: {excess}");
+        let (by, give_up) = (engine(at), self.clock.now().plus(RECORDED_WITHIN));
+        loop {
+            let held = self
+                .ledger
+                .hold_channel(Some(&self.live.channel.name), Some(&why), &by);
+            match held.await {
+                Ok(()) => return,
+                Err(LedgerError::Busy(_)) if self.clock.now() < give_up => {
+                    let soon = self.clock.now().plus(Duration::from_millis(200));
+                    self.clock.sleep_until(soon).await;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the channel is held here, but that could not be recorded");
+                    return;
+                }
+            }
         }
     }
 
@@ -132,10 +190,7 @@ impl Sender {
         }
         self.live.gate.set_broadcast(broadcast, true);
         let at = self.clock.wall();
-        let by = By {
-            actor: "engine".to_owned(),
-            at,
-        };
+        let by = engine(at);
         let channel = Some(&self.live.channel.name);
         if let Err(error) = self.ledger.hold_update(update, channel, true, &by).await {
             tracing::error!(%error, "the broadcast is held here, but that could not be recorded");
@@ -147,201 +202,34 @@ impl Sender {
         self.tell("held", outcome.reason(), line, at);
     }
 
-    async fn try_send(
-        &self,
-        broadcast: BroadcastId,
-        armed: &Armed,
-        rendered: Arc<Rendered>,
-    ) -> Verdict {
-        let parcel = Parcel {
-            reference: self.key.seal(broadcast, armed.ordinal),
-            address: armed.address.clone(),
-            destination: armed.destination.clone(),
-            secret: armed.secret.clone(),
-            rendered,
-            stop_token: self.key.stop_token(armed.address_id),
-            attempt: armed.attempt,
-            now: self.clock.wall(),
+    /// Lets the breakers know what a request showed, and tells people what changed with it.
+    fn watch(&self, armed: &Armed, verdict: &Verdict, started: Boot) {
+        let now = Moment {
+            boot: self.clock.now(),
+            wall: self.clock.wall(),
         };
-        // An adapter that panics must not take the channel with it, and nobody can tell how far it got.
-        match AssertUnwindSafe(self.live.channel.adapter.send(&parcel))
-            .catch_unwind()
-            .await
-        {
-            Ok(verdict) => verdict,
-            Err(_) => Verdict::new(
-                Outcome::Unknown {
-                    reason: Reason::Protocol,
-                },
-                "the adapter failed",
-            ),
+        let (partner, outcome) = (&armed.destination, &verdict.outcome);
+        for told in self.live.breakers.observe(partner, outcome, started, now) {
+            self.tell_change(&told, &verdict.reply, now);
         }
-    }
-
-    /// Pauses the channel where the outcome says so, and tells people once.
-    fn watch(
-        &self,
-        broadcast: BroadcastId,
-        armed: &Armed,
-        verdict: &Verdict,
-        follow: Follow,
-        now: Wall,
-    ) {
-        let health = &self.live.health;
-        let began = match &verdict.outcome {
-            Outcome::Accepted { .. } => {
-                self.over(armed, now);
-                false
-            }
-            Outcome::Throttled {
-                until,
-                scope: Scope::Channel,
-            } => health.throttled(*until, now),
-            Outcome::ChannelDown {
-                reason,
-                scope: Scope::Channel,
-            } => health.down(*reason, now, self.random.draw()),
-            Outcome::ChannelRefused {
-                reason,
-                scope: Scope::Channel,
-            } => health.refused(*reason, now),
-            Outcome::Throttled {
-                scope: Scope::Destination,
-                ..
-            }
-            | Outcome::ChannelDown {
-                scope: Scope::Destination,
-                ..
-            }
-            | Outcome::ChannelRefused {
-                scope: Scope::Destination,
-                ..
-            }
-            | Outcome::Deferred { .. }
-            | Outcome::Rejected { .. }
-            | Outcome::BadMessage { .. }
-            | Outcome::Unknown { .. } => {
-                self.tell_outcome(broadcast, armed, verdict, follow, now);
-                return;
-            }
-        };
-        if let (true, Some(pause)) = (began, health.pause(now)) {
-            self.tell_pause(pause, &verdict.reply, now);
-        }
-    }
-
-    /// Says that a pause is over, or that somebody was reached after all.
-    fn over(&self, armed: &Armed, now: Wall) {
-        if let Some(pause) = self.live.health.took(now) {
-            let line = format!(
-                "{}: sending again ({} is over).",
-                self.name(),
-                lower(pause.reason.label())
-            );
-            self.tell("resumed", Some(pause.reason), line, now);
-        }
-        if armed.attempt > 1 && !self.live.channel.adapter.capabilities().family.is_bulk() {
+        let taken = matches!(outcome, Outcome::Accepted { .. });
+        let bulk = self.live.channel.adapter.capabilities().family.is_bulk();
+        if taken && armed.attempt > 1 && !bulk {
             let line = format!(
                 "{}: {} took it on attempt {}.",
                 self.name(),
                 self.whom(armed),
                 armed.attempt
             );
-            self.tell("recovered", None, line, now);
+            self.tell("recovered", None, line, now.wall);
         }
-    }
-
-    fn tell_pause(&self, pause: Pause, reply: &str, now: Wall) {
-        let wait = pause.until.since(now).as_secs_f64();
-        let line = format!(
-            "{}: {} ({reply}). Pauses {wait:.1} s, then goes on; nothing is lost.",
-            self.name(),
-            lower(pause.reason.label()),
-        );
-        self.tell("paused", Some(pause.reason), line, now);
-    }
-
-    fn tell_outcome(
-        &self,
-        broadcast: BroadcastId,
-        armed: &Armed,
-        verdict: &Verdict,
-        follow: Follow,
-        now: Wall,
-    ) {
-        let reason = verdict.outcome.reason().unwrap_or(Reason::Protocol);
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let loud = self.live.channel.adapter.capabilities().family == Family::Webhook
-            && armed.attempt == 1;
-        if !told.insert((broadcast, reason)) && !loud {
-            return;
-        }
-        drop(told);
-        let (code, rest) = match follow {
-            Follow::Wait { not_before, .. } => (
-                "waiting",
-                format!(
-                    "Tries again in {:.1} s.",
-                    not_before.since(now).as_secs_f64()
-                ),
-            ),
-            Follow::Failed | Follow::Suppressed | Follow::Expired => (
-                "rejected",
-                "Not tried again; more like it are counted.".to_owned(),
-            ),
-            Follow::Unknown => (
-                "unknown",
-                "May have been sent; not sent again by itself.".to_owned(),
-            ),
-            Follow::Accepted => return,
-        };
-        let line = format!(
-            "{}: {}: {} ({}). {rest}",
-            self.name(),
-            self.whom(armed),
-            lower(reason.label()),
-            verdict.reply
-        );
-        self.tell(code, Some(reason), line, now);
-    }
-
-    fn name(&self) -> &str {
-        self.live.channel.name.as_str()
-    }
-
-    fn whom(&self, armed: &Armed) -> String {
-        if armed.destination.is_empty() {
-            armed.address.masked()
-        } else {
-            armed.destination.clone()
-        }
-    }
-
-    fn tell(&self, code: &str, reason: Option<Reason>, line: String, at: Wall) {
-        let channel = self.live.channel.name.clone();
-        self.events.tell(Event {
-            at,
-            channel,
-            code: code.to_owned(),
-            reason,
-            line,
-        });
     }
 }
 
-/// For somebody who said stop after this was armed. An earlier attempt may have reached them.
-fn said_stop(armed: &Armed) -> Verdict {
-    let outcome = if armed.unknowns > 0 {
-        Outcome::Unknown {
-            reason: Reason::Uncertain,
-        }
-    } else {
-        Outcome::Rejected {
-            reason: Reason::OptedOut,
-            suppress: false,
-        }
-    };
-    Verdict::new(outcome, "not sent: they said stop")
+/// The engine itself, where it does what people do otherwise.
+fn engine(at: Wall) -> By {
+    let actor = "engine".to_owned();
+    By { actor, at }
 }
 
 /// What the ledger keeps: where no other attempt follows for another reason than the outcome, that reason.
@@ -351,13 +239,4 @@ fn code(outcome: &Outcome, follow: Follow) -> OutcomeCode {
         Follow::Expired => OutcomeCode::Expired,
         Follow::Accepted | Follow::Failed | Follow::Unknown | Follow::Wait { .. } => outcome.code(),
     }
-}
-
-/// A label inside a sentence: only its first letter changes.
-fn lower(label: &str) -> String {
-    let mut signs = label.chars();
-    signs
-        .next()
-        .map(|first| first.to_lowercase().chain(signs).collect())
-        .unwrap_or_default()
 }

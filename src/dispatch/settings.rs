@@ -1,5 +1,6 @@
 //! How fast, how often and how long: the engine's settings and each channel's.
 
+use crate::runaway::Limits;
 use oyez_domain::Refusal;
 use oyez_domain::channel::{Capabilities, ChannelName, Family, IdempotencyClass, OnUnknown};
 use oyez_domain::invariants::{ChannelRules, PaceRules};
@@ -132,12 +133,21 @@ fn default_retry() -> RetryPolicy {
 
 impl ChannelSettings {
     /// What the judge may hold a channel of this kind to.
-    pub fn rules(&self, kind: &Capabilities) -> ChannelRules {
+    pub fn rules(&self, kind: &Capabilities, engine: &EngineSettings) -> ChannelRules {
+        let counted = kind.family.is_bulk() && engine.most_an_hour > 0;
+        // An hour is counted from a recipient's first message, so two of them may meet; the message that is one too
+        // many has left before the channel is held.
+        let hourly_cap = if counted {
+            2 * (u32::from(engine.most_an_hour) + 1)
+        } else {
+            u32::MAX
+        };
         ChannelRules {
             keyed: kind.idempotency == IdempotencyClass::NativeKey,
             by_destination: kind.family == Family::Webhook,
             pace: Some(self.pace.rules()),
             retry: Some(self.retry),
+            hourly_cap: Some(hourly_cap),
         }
     }
 
@@ -193,21 +203,45 @@ pub struct ConfiguredChannel {
 }
 
 impl ConfiguredChannel {
-    /// What happens here to a delivery that may have been sent.
-    pub fn on_unknown(&self) -> OnUnknown {
-        self.settings
-            .on_unknown
-            .unwrap_or(self.adapter.capabilities().on_unknown)
-    }
-
-    /// Whether an orphan needs a person: nothing would recognise a second copy, and the channel holds.
-    pub fn holds_unknown(&self) -> bool {
-        use oyez_domain::channel::IdempotencyClass::{LookUp, NativeKey, Nothing, Receipt};
-        match self.adapter.capabilities().idempotency {
-            NativeKey => false,
-            LookUp | Receipt | Nothing => self.on_unknown() == OnUnknown::Hold,
+    /// What happens here to a delivery that may have been sent, once neither key nor provider nor receipt says more.
+    /// A public post is never repeated by itself, whatever is configured; an urgent text is worth a second copy.
+    pub fn on_unknown(&self, urgent: bool) -> OnUnknown {
+        let capabilities = self.adapter.capabilities();
+        match (capabilities.family, self.settings.on_unknown) {
+            (Family::Post, _) => OnUnknown::Hold,
+            (_, Some(said)) => said,
+            (Family::Sms, None) if urgent => OnUnknown::Retry,
+            (_, None) => capabilities.on_unknown,
         }
     }
+
+    /// Whether an orphan needs a person: nothing would recognise a second copy, nobody can be asked, and the channel
+    /// holds.
+    pub fn holds_unknown(&self, urgent: bool) -> bool {
+        let capabilities = self.adapter.capabilities();
+        capabilities.idempotency != IdempotencyClass::NativeKey
+            && !capabilities.look_up
+            && self.on_unknown(urgent) == OnUnknown::Hold
+    }
+}
+
+/// Refuses what would never be obeyed: a public post that nothing recognises is not sent twice by itself.
+pub fn check_on_unknown(
+    said: Option<OnUnknown>,
+    capabilities: &Capabilities,
+    field: &str,
+) -> Option<Refusal> {
+    let recognised =
+        capabilities.idempotency == IdempotencyClass::NativeKey || capabilities.look_up;
+    let refused =
+        said == Some(OnUnknown::Retry) && capabilities.family == Family::Post && !recognised;
+    refused.then(|| {
+        Refusal::new(
+            format!("{field}.on_unknown"),
+            "never_twice",
+            "a public post that may be out is never posted again by itself; leave the line out, and decide with `oyez unknown`",
+        )
+    })
 }
 
 /// Settings of the engine as a whole.
@@ -224,6 +258,10 @@ pub struct EngineSettings {
     pub useful_seconds: u64,
     /// The longest a shutdown waits for requests in flight, in seconds.
     pub shutdown_seconds: u64,
+    /// Messages that one address may get on one bulk channel in an hour; 0 means any number.
+    pub most_an_hour: u8,
+    /// The same for a day.
+    pub most_a_day: u8,
 }
 
 impl Default for EngineSettings {
@@ -234,6 +272,8 @@ impl Default for EngineSettings {
             flush_milliseconds: 5,
             useful_seconds: 43_200,
             shutdown_seconds: 30,
+            most_an_hour: 3,
+            most_a_day: 10,
         }
     }
 }
@@ -270,10 +310,28 @@ impl EngineSettings {
                 (1..=600).contains(&self.shutdown_seconds),
                 "must be between 1 and 600",
             ),
+            range(
+                "most_an_hour",
+                self.most_an_hour <= 250,
+                "must be at most 250; 0 means any number",
+            ),
+            range(
+                "most_a_day",
+                self.most_a_day <= 250,
+                "must be at most 250; 0 means any number",
+            ),
         ]
         .into_iter()
         .flatten()
         .collect()
+    }
+
+    /// What one recipient may get before the channel is held.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            an_hour: self.most_an_hour,
+            a_day: self.most_a_day,
+        }
     }
 
     /// How long outcomes are gathered.

@@ -23,6 +23,8 @@ pub struct Parcel {
     pub stop_token: String,
     /// Which attempt this is, from 1.
     pub attempt: u32,
+    /// When the first attempt was announced: what a provider has from before is another message.
+    pub first_armed_at: Wall,
     /// When this attempt begins.
     pub now: Wall,
 }

@@ -36,7 +36,7 @@ impl Desk {
             .plus(Duration::from_secs(self.settings.useful_seconds));
         let broadcasts = channels
             .iter()
-            .map(|channel| new_broadcast(channel, expires_at))
+            .map(|channel| new_broadcast(channel, notice.update.urgent, expires_at))
             .collect();
         let (page_rows, chunk_rows) = (self.settings.page_rows, self.settings.chunk_rows);
         let order = ReleaseOrder {
@@ -164,7 +164,8 @@ impl Desk {
                     .any(|(held, _)| held.as_ref().is_none_or(|held| held == name)),
             );
             if reason.is_none() && channel.is_none_or(|resumed| resumed == name) {
-                live.health.clear();
+                live.clear_pauses();
+                live.runaway.clear();
             }
         }
         self.lives.ring_all();
@@ -172,7 +173,8 @@ impl Desk {
     }
 }
 
-fn new_broadcast(channel: &ConfiguredChannel, expires_at: Wall) -> NewBroadcast {
+fn new_broadcast(channel: &ConfiguredChannel, urgent: bool, expires_at: Wall) -> NewBroadcast {
+    let holds_unknown = channel.holds_unknown(urgent);
     let capabilities = channel.adapter.capabilities();
     let pace = &channel.settings.pace;
     NewBroadcast {
@@ -180,8 +182,8 @@ fn new_broadcast(channel: &ConfiguredChannel, expires_at: Wall) -> NewBroadcast 
         kind: capabilities.kind.to_owned(),
         carries: capabilities.carries,
         duplicate_bound: pace.duplicate_bound(),
-        window_rows: pace.window_rows(channel.holds_unknown()),
-        holds_unknown: channel.holds_unknown(),
+        window_rows: pace.window_rows(holds_unknown),
+        holds_unknown,
         receipts_by_provider_id: capabilities.receipts_by_provider_id,
         expires_at,
     }
