@@ -158,7 +158,7 @@ impl Breakers {
     }
 
     /// Begins a request to a partner, or says until when there is to be none. Follow it up with [`Self::left`].
-    pub(crate) fn visit(&self, destination: &str, now: Boot) -> Result<(), Boot> {
+    pub fn visit(&self, destination: &str, now: Boot) -> Result<(), Boot> {
         let mut state = self.lock();
         state.make_room();
         let known = state.destinations.entry(destination.to_owned());
@@ -176,7 +176,7 @@ impl Breakers {
     }
 
     /// A request to a partner has ended and was observed.
-    pub(crate) fn left(&self, destination: &str, now: Boot) {
+    pub fn left(&self, destination: &str, now: Boot) {
         let mut state = self.lock();
         if let Some(known) = state.destinations.get_mut(destination) {
             known.on_their_way = known.on_their_way.saturating_sub(1);
@@ -190,7 +190,7 @@ impl Breakers {
     }
 
     /// Takes in the outcome of a request that was begun at `started`.
-    pub(crate) fn observe(
+    pub fn observe(
         &self,
         destination: &str,
         outcome: &Outcome,

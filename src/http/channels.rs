@@ -35,8 +35,12 @@ pub struct ChannelBody {
     pub languages: Vec<String>,
     /// The limit in messages a second; null without one.
     pub limit_per_second: Option<f64>,
+    /// The pace in force: the limit, or less of it for a while after trouble.
+    pub pace_per_second: Option<f64>,
     /// Not settled.
     pub pending: u64,
+    /// The channel's own health: `closed`, `open` or `probing`.
+    pub breaker: String,
     /// Why nothing is sent at the moment.
     pub paused: Option<WaitingBody>,
     /// Why a person holds it, if so.
@@ -57,18 +61,12 @@ pub(crate) async fn list(
 pub(crate) async fn all(house: &House) -> Result<Vec<ChannelBody>, Problem> {
     let rows = house.desk.queue().await?;
     let holds = house.desk.ledger.holds().await?;
-    let now = house.desk.clock.wall();
     let body = |live: &oyez_dispatch::supervisor::Live| {
         let capabilities = live.channel.adapter.capabilities();
         let row = rows.iter().find(|row| row.channel == live.channel.name);
         let held = holds
             .iter()
             .find(|(name, _)| name.as_ref().is_none_or(|name| *name == live.channel.name));
-        let pause = live.health.pause(now).map(|pause| WaitingBody {
-            reason: pause.reason.code().to_owned(),
-            until: Some(pause.until.into()),
-            line: pause.reason.label().to_owned(),
-        });
         ChannelBody {
             name: live.channel.name.to_string(),
             kind: capabilities.kind.to_owned(),
@@ -80,10 +78,9 @@ pub(crate) async fn all(house: &House) -> Result<Vec<ChannelBody>, Problem> {
             languages: live.channel.settings.languages.clone(),
             limit_per_second: live.rate_per_second(),
             pending: row.map_or(0, |row| row.pending),
-            paused: row
-                .and_then(|row| row.paused.clone())
-                .map(Into::into)
-                .or(pause),
+            pace_per_second: live.pace_per_second(),
+            breaker: live.breakers.state().code().to_owned(),
+            paused: row.and_then(|row| row.paused.clone()).map(Into::into),
             held: held.map(|(_, why)| why.clone()),
         }
     };

@@ -5,8 +5,10 @@ use crate::state::House;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use hyper::header::CONTENT_TYPE;
+use oyez_dispatch::breaker::BreakerState;
 use oyez_dispatch::progress::CountsView;
 use oyez_dispatch::queue::QueueRow;
+use oyez_domain::outcome::Reason;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -37,7 +39,10 @@ pub(crate) async fn metrics(State(house): State<House>) -> Result<Response, Prob
     let unsettled = Counts::default();
     let speeds = Speeds::default();
     let limits = Speeds::default();
-    let paused = Family::<[(&'static str, String); 1], Gauge>::default();
+    let paces = Speeds::default();
+    let breakers = Counts::default();
+    let paused = Counts::default();
+    let shut = Family::<[(&'static str, String); 1], Gauge>::default();
     for row in &rows {
         let channel = [("channel", row.channel.to_string())];
         count(&queued, row);
@@ -48,12 +53,14 @@ pub(crate) async fn metrics(State(house): State<House>) -> Result<Response, Prob
         if let Some(limit) = row.limit_per_second {
             limits.get_or_create(&channel).set(limit);
         }
+        if let Some(pace) = row.pace_per_second {
+            paces.get_or_create(&channel).set(pace);
+        }
         let held = holds
             .iter()
             .any(|(name, _)| name.as_ref().is_none_or(|name| *name == row.channel));
-        paused
-            .get_or_create(&channel)
-            .set(i64::from(held || row.paused.is_some()));
+        health(&breakers, &paused, row, held);
+        shut.get_or_create(&channel).set(gauge(row.shut_partners));
     }
     registry.register(
         "queue_deliveries",
@@ -76,9 +83,24 @@ pub(crate) async fn metrics(State(house): State<House>) -> Result<Response, Prob
         limits,
     );
     registry.register(
+        "pace_per_second",
+        "The pace in force: the limit of a channel, or less of it for a while after trouble",
+        paces,
+    );
+    registry.register(
+        "breaker_state",
+        "1 for the state in which a channel's breaker is",
+        breakers,
+    );
+    registry.register(
         "channel_paused",
-        "1 while a channel sends nothing by hold or pause",
+        "1 while a channel sends nothing, by reason; 0 with the reason none while it may send",
         paused,
+    );
+    registry.register(
+        "shut_partners",
+        "Partners that get nothing at the moment",
+        shut,
     );
     let mut text = String::new();
     encode(&mut text, &registry).map_err(|_| {
@@ -117,6 +139,29 @@ fn count(family: &Counts, row: &QueueRow) {
         ];
         family.get_or_create(&labels).set(gauge(many));
     }
+}
+
+/// The breaker's state, and why nothing is sent.
+fn health(breakers: &Counts, paused: &Counts, row: &QueueRow, held: bool) {
+    for state in BreakerState::ALL {
+        let labels = [
+            ("channel", row.channel.to_string()),
+            ("state", state.code().to_owned()),
+        ];
+        let is_in = i64::from(row.breaker == state);
+        breakers.get_or_create(&labels).set(is_in);
+    }
+    let reason = match &row.paused {
+        _ if held => Some(Reason::Held),
+        Some(waiting) => Some(waiting.reason),
+        None => None,
+    };
+    let labels = [
+        ("channel", row.channel.to_string()),
+        ("reason", reason.map_or("none", Reason::code).to_owned()),
+    ];
+    let is_paused = i64::from(reason.is_some());
+    paused.get_or_create(&labels).set(is_paused);
 }
 
 fn outcomes(family: &Counts, row: &QueueRow) {

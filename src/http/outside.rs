@@ -7,3 +7,4 @@ mod console;
 mod house;
 mod public;
 mod streams;
+mod trouble;

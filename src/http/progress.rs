@@ -2,7 +2,7 @@
 
 use crate::view::Time;
 use oyez_dispatch::progress::{BroadcastProgress, CountsView, Progress, ReasonCount, Waiting};
-use oyez_dispatch::queue::QueueRow;
+use oyez_dispatch::queue::{QueueRow, ShutPartner};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -204,6 +204,35 @@ impl From<Progress> for ProgressBody {
     }
 }
 
+/// A partner that gets nothing at the moment; the others are not affected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ShutPartnerBody {
+    /// Its name.
+    pub name: String,
+    /// Why, for programs.
+    pub reason: String,
+    /// When it is tried again, if that is known.
+    pub until: Option<Time>,
+    /// In words.
+    pub line: String,
+}
+
+impl From<ShutPartner> for ShutPartnerBody {
+    fn from(shut: ShutPartner) -> Self {
+        let WaitingBody {
+            reason,
+            until,
+            line,
+        } = shut.waiting.into();
+        Self {
+            name: shut.name,
+            reason,
+            until,
+            line,
+        }
+    }
+}
+
 /// One channel's queue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct QueueBody {
@@ -225,12 +254,20 @@ pub struct QueueBody {
     pub oldest_seconds: Option<f64>,
     /// The limit.
     pub limit_per_second: Option<f64>,
+    /// The pace in force: the limit, or less of it for a while after an outage or after the provider called it too fast.
+    pub pace_per_second: Option<f64>,
     /// Outcomes a second at the moment.
     pub per_second: Option<f64>,
-    /// Seconds left for everything pending.
+    /// Seconds left for everything pending; null while nobody can say.
     pub eta_seconds: Option<f64>,
+    /// The channel's own health: `closed` (it works), `open` (nothing is sent) or `probing` (one delivery is tried).
+    pub breaker: String,
     /// Why nothing is sent at the moment.
     pub paused: Option<WaitingBody>,
+    /// How many partners get nothing at the moment.
+    pub shut_partners: u64,
+    /// The first hundred of them.
+    pub shut: Vec<ShutPartnerBody>,
     /// Every unsettled broadcast in the order in which it is taken.
     pub broadcasts: Vec<BroadcastBody>,
 }
@@ -247,9 +284,13 @@ impl From<QueueRow> for QueueBody {
             leads: row.leads.map(Into::into),
             oldest_seconds: row.oldest_seconds,
             limit_per_second: row.limit_per_second,
+            pace_per_second: row.pace_per_second,
             per_second: row.per_second,
             eta_seconds: row.eta_seconds,
+            breaker: row.breaker.code().to_owned(),
             paused: row.paused.map(Into::into),
+            shut_partners: row.shut_partners,
+            shut: row.shut.into_iter().map(Into::into).collect(),
             broadcasts: row.broadcasts.into_iter().map(Into::into).collect(),
         }
     }

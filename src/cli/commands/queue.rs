@@ -32,6 +32,7 @@ fn text(queue: &[QueueRow]) -> String {
             "LEADS",
             "OLDEST",
             "RATE",
+            "PACE",
             "LIMIT",
             "ETA",
         ],
@@ -40,6 +41,20 @@ fn text(queue: &[QueueRow]) -> String {
     for row in queue {
         if let Some(paused) = &row.paused {
             text.push_str(&format!("\n{}: {}", row.channel, paused.line));
+        }
+        for partner in &row.shut {
+            text.push_str(&format!(
+                "\n{}: {}: {}",
+                row.channel, partner.name, partner.waiting.line
+            ));
+        }
+        let more = row.shut_partners.saturating_sub(row.shut.len() as u64);
+        if more > 0 {
+            text.push_str(&format!(
+                "\n{}: and {} more partners",
+                row.channel,
+                count(more)
+            ));
         }
         for b in row
             .broadcasts
@@ -70,6 +85,7 @@ fn row(row: &QueueRow) -> Vec<String> {
         row.leads.as_ref().map_or_else(none, ToString::to_string),
         time(row.oldest_seconds.filter(|_| row.pending > 0)),
         rate(row.per_second),
+        rate(row.pace_per_second),
         rate(row.limit_per_second),
         time(row.eta_seconds),
     ]

@@ -12,6 +12,7 @@ use crate::state::House;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use oyez_dispatch::queue::ShutPartner;
 use oyez_domain::channel::ChannelName;
 
 /// One channel of the page.
@@ -22,8 +23,13 @@ struct Lane {
     waiting: Many,
     /// Now and limit, in messages a second.
     speed: String,
+    /// The pace in force where it is less than the limit, else empty.
+    slowed: String,
     left: String,
     oldest: String,
+    /// Partners that get nothing at the moment, the first by name.
+    shut: Vec<ShutPartner>,
+    shut_more: u64,
     rows: Vec<Row>,
 }
 
@@ -64,6 +70,11 @@ pub(super) async fn show(State(house): State<House>, _: Officer) -> Result<Respo
                 .as_ref()
                 .and_then(|row| row.oldest_seconds)
                 .map_or_else(String::new, about),
+            slowed: slowed(&channel),
+            shut_more: row.as_ref().map_or(0, |row| {
+                row.shut_partners.saturating_sub(row.shut.len() as u64)
+            }),
+            shut: row.as_ref().map_or_else(Vec::new, |row| row.shut.clone()),
             channel,
             rows: row.map_or_else(Vec::new, |row| {
                 row.broadcasts.into_iter().map(Row::new).collect()
@@ -80,6 +91,16 @@ pub(super) async fn show(State(house): State<House>, _: Officer) -> Result<Respo
             .find(|(name, _)| name.is_none())
             .map(|(_, why)| why),
     })
+}
+
+/// `15 of 50 a second`, while the pace in force is less than the limit.
+fn slowed(channel: &ChannelBody) -> String {
+    match (channel.pace_per_second, channel.limit_per_second) {
+        (Some(pace), Some(limit)) if pace < limit * 0.999 => {
+            format!("{} of {} a second", speed(pace), speed(limit))
+        }
+        _ => String::new(),
+    }
 }
 
 async fn set_held(

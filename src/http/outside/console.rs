@@ -5,7 +5,7 @@ use axum::body::Body;
 use hyper::{Request, StatusCode};
 use serde_json::json;
 
-async fn signed_in(fixture: &Fixture) -> String {
+pub(super) async fn signed_in(fixture: &Fixture) -> String {
     let answer = fixture
         .form("/console/sign-in", "", &[("token", TOKEN)])
         .await;
@@ -19,7 +19,7 @@ async fn signed_in(fixture: &Fixture) -> String {
     cookie.split(';').next().unwrap().to_owned()
 }
 
-async fn see(fixture: &Fixture, cookie: &str, path: &str) -> String {
+pub(super) async fn see(fixture: &Fixture, cookie: &str, path: &str) -> String {
     let answer = fixture
         .ask(
             Request::get(path)
