@@ -78,7 +78,6 @@ pub fn decide(outcome: &Outcome, armed: &Armed, case: &Circumstances) -> Follow 
             }
         }
     };
-    let pause = |failures: u32| case.now.plus(case.policy.pause(failures, case.draw));
     match outcome {
         Outcome::Accepted { .. } => Follow::Accepted,
         Outcome::Rejected { reason, .. } | Outcome::BadMessage { reason } => {
@@ -90,22 +89,30 @@ pub fn decide(outcome: &Outcome, armed: &Armed, case: &Circumstances) -> Follow 
             end(refused, unsure::is_settled_by(*reason, armed, case))
         }
         Outcome::Throttled { until, .. } => again(*until, armed.charged),
-        // Something has to be at hand whenever the breaker allows a try, and soon enough at first to open it. Where
-        // it stays closed the trouble is with this message: the wait grows although nothing is charged.
         Outcome::ChannelDown { .. } | Outcome::ChannelRefused { .. } => {
-            let soon = case.down || armed.attempt <= SOON_ATTEMPTS;
-            let at_most = if soon { SOON } else { Duration::MAX };
-            again(
-                pause(armed.attempt).min(case.now.plus(at_most)),
-                armed.charged,
-            )
+            again(in_trouble(armed, case), armed.charged)
         }
+        // An answer that may be about this message, were it not that nobody gets another.
+        Outcome::Deferred {
+            reason: Reason::ProviderDown,
+        } if case.down => again(in_trouble(armed, case), armed.charged),
         Outcome::Deferred { reason } => match case.policy.wait(armed.charged + 1, case.draw) {
             Some(wait) => again(case.now.plus(wait), armed.charged + 1),
             None => end(Follow::Failed, unsure::is_settled_by(*reason, armed, case)),
         },
         Outcome::Unknown { reason } => unsure::follow(*reason, armed, case),
     }
+}
+
+/// When a delivery may be tried again that the channel's trouble kept from leaving.
+///
+/// Something has to be at hand whenever the breaker allows a try, and soon enough at first to open it. Where it stays
+/// closed the trouble is with this message: the wait grows although nothing is charged.
+fn in_trouble(armed: &Armed, case: &Circumstances) -> Wall {
+    let soon = case.down || armed.attempt <= SOON_ATTEMPTS;
+    let at_most = if soon { SOON } else { Duration::MAX };
+    let wait = case.policy.pause(armed.attempt, case.draw);
+    case.now.plus(wait.min(at_most))
 }
 
 #[cfg(test)]
@@ -193,7 +200,8 @@ pub(crate) mod tests {
             reason: Reason::Connect,
             scope: Scope::Channel,
         };
-        let wait = |attempt, case: &Circumstances| match decide(&down, &armed(attempt, 0, 0), case) {
+        let wait = |attempt, case: &Circumstances| match decide(&down, &armed(attempt, 0, 0), case)
+        {
             Follow::Wait { not_before, .. } => not_before.since(case.now),
             other => panic!("{other:?}"),
         };
