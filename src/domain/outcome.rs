@@ -1,5 +1,6 @@
 //! What an adapter reports of one attempt, and the one closed list of reasons.
 
+use crate::error::Refusal;
 use crate::time::Wall;
 use serde::{Deserialize, Serialize};
 
@@ -108,6 +109,63 @@ reasons! {
     Decided = 34, "decided", "Decided by a person";
     /// Sending was paused because more left than can be right.
     Runaway = 35, "runaway", "More left than can be right";
+}
+
+impl Reason {
+    /// Whether another attempt can succeed once time has passed or somebody has put something right, while message and
+    /// address stay as they are.
+    pub fn can_succeed_later(self) -> bool {
+        match self {
+            Self::InboxFull
+            | Self::PhoneOff
+            | Self::RateLimited
+            | Self::ProviderDown
+            | Self::AuthFailed
+            | Self::TryLater
+            | Self::Connect
+            | Self::Dns
+            | Self::Tls
+            | Self::Timeout
+            | Self::Protocol
+            | Self::NoCredit
+            | Self::Misconfigured
+            | Self::ForbiddenAddress
+            | Self::Exhausted
+            | Self::Undeliverable => true,
+            // Sending again what a network refused makes it refuse more.
+            Self::Blocked
+            | Self::AddressUnknown
+            | Self::NumberInvalid
+            | Self::ContentRejected
+            | Self::TooLong
+            | Self::DuplicateBlocked
+            | Self::Expired
+            | Self::Uncertain
+            | Self::EndpointGone
+            | Self::OptedOut
+            | Self::Suppressed
+            | Self::Stopped
+            | Self::Superseded
+            | Self::Unrenderable
+            | Self::Interrupted
+            | Self::Held
+            | Self::NotFoundYet
+            | Self::Decided
+            | Self::Runaway => false,
+        }
+    }
+}
+
+impl std::str::FromStr for Reason {
+    type Err = Refusal;
+    fn from_str(code: &str) -> Result<Self, Refusal> {
+        let mut all = Self::ALL.iter().copied();
+        all.find(|reason| reason.code() == code).ok_or_else(|| {
+            let codes: Vec<_> = Self::ALL.iter().map(|reason| reason.code()).collect();
+            let why = format!("{code:?} is no reason; there are {}", codes.join(", "));
+            Refusal::new("reason", "unknown_reason", why)
+        })
+    }
 }
 
 /// Whom a throttle or an outage concerns.

@@ -118,6 +118,9 @@ pub struct Update {
     /// Whether it overtakes everything else.
     #[serde(default)]
     pub urgent: bool,
+    /// Whether its author wants it to take the place of older updates; see [`Update::takes_their_place`].
+    #[serde(default)]
+    pub supersedes: bool,
     /// One line, at most 80 characters.
     pub headline: Line,
     /// What to do, one action a line.
@@ -158,6 +161,18 @@ pub struct Update {
     pub released_at: Option<Wall>,
 }
 
+impl Update {
+    /// Whether it takes the place of what is unsent of older updates of its incident: what corrects them, ends them
+    /// or cannot wait always does.
+    pub fn takes_their_place(&self) -> bool {
+        let by_kind = match self.kind {
+            UpdateKind::Correction | UpdateKind::AllClear => true,
+            UpdateKind::Update | UpdateKind::Exercise => false,
+        };
+        by_kind || self.urgent || self.supersedes
+    }
+}
+
 /// An update as somebody hands it in: nothing checked yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -173,6 +188,9 @@ pub struct UpdateDraft {
     /// Whether it overtakes everything else.
     #[serde(default)]
     pub urgent: bool,
+    /// Whether it takes the place of older updates of its incident that are still on their way.
+    #[serde(default)]
+    pub supersedes: bool,
     /// One line, at most 80 characters.
     #[serde(default)]
     pub headline: String,
@@ -254,6 +272,7 @@ impl UpdateDraft {
                     kind,
                     phase,
                     urgent: self.urgent,
+                    supersedes: self.supersedes,
                     headline,
                     what_to_do,
                     what_not_to_do,

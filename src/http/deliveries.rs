@@ -178,7 +178,8 @@ fn state(code: &str) -> Result<DeliveryState, Refusal> {
         })
 }
 
-fn address(text: &str) -> Result<Address, Refusal> {
+/// An address as people type it: an email address, a telephone number or a URL.
+pub(crate) fn address(text: &str) -> Result<Address, Refusal> {
     let read = match text {
         text if text.contains("://") => Address::endpoint(text),
         text if text.contains('@') => Address::email(text),

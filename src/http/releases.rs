@@ -11,6 +11,7 @@ use crate::view::Time;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
+use oyez_dispatch::desk::halt::{Found, Halted};
 use oyez_domain::Refusal;
 use oyez_domain::channel::ChannelName;
 use oyez_domain::delivery::DeliveryState;
@@ -121,16 +122,40 @@ pub(crate) async fn send(
     }))
 }
 
+/// What a stop found, and what it left.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct StoppedBody {
+    /// How it was before: `underway`, `stopped` (this changed nothing) or `done` (there was nothing to stop).
+    pub found: String,
+    /// What went out, what did not, and what is still on its way.
+    #[serde(flatten)]
+    pub progress: ProgressBody,
+}
+
+impl From<Halted> for StoppedBody {
+    fn from(halted: Halted) -> Self {
+        let found = match halted.found {
+            Found::Underway => "underway",
+            Found::Stopped => "stopped",
+            Found::Done => "done",
+        };
+        Self {
+            found: found.to_owned(),
+            progress: halted.progress.into(),
+        }
+    }
+}
+
 /// Halts what is unsent, on one channel or on all. What is in flight ends and is recorded.
 #[utoipa::path(post, path = "/api/v1/updates/{id}/stop", tag = "sending", request_body = StopBody,
     params(("id" = String, Path)),
-    responses((status = 200, body = ProgressBody), (status = "default", body = crate::problem::ProblemBody)))]
+    responses((status = 200, body = StoppedBody), (status = "default", body = crate::problem::ProblemBody)))]
 pub(crate) async fn stop(
     State(house): State<House>,
     caller: Caller,
     Path(id): Path<String>,
     body: Json<StopBody>,
-) -> Result<axum::Json<ProgressBody>, Problem> {
+) -> Result<axum::Json<StoppedBody>, Problem> {
     let update = house.desk.find_update(&id).await?.id;
     let channel = named(body.value.channel.as_deref())?;
     let why = reason(&body.value.reason)?;

@@ -47,6 +47,10 @@ pub struct UpdateBody {
     /// Whether it overtakes everything else.
     #[serde(default)]
     pub urgent: bool,
+    /// Whether it takes the place of older updates of its incident that are still on their way; corrections, all
+    /// clears and urgent updates always do.
+    #[serde(default)]
+    pub supersedes: bool,
     /// One line, at most 80 characters.
     #[serde(default)]
     pub headline: String,
@@ -90,6 +94,7 @@ impl From<UpdateBody> for UpdateDraft {
             kind: body.kind,
             phase: body.phase,
             urgent: body.urgent,
+            supersedes: body.supersedes,
             headline: body.headline,
             what_to_do: body.what_to_do,
             what_not_to_do: body.what_not_to_do,
@@ -120,6 +125,8 @@ pub struct UpdateView {
     pub phase: String,
     /// Whether it overtakes everything else.
     pub urgent: bool,
+    /// Whether it takes the place of older updates of its incident that are still on their way.
+    pub supersedes: bool,
     /// One line.
     pub headline: String,
     /// What people should do.
@@ -155,6 +162,7 @@ pub struct UpdateView {
 impl UpdateView {
     /// The view of `update`, whose page is below `public_url`.
     pub fn new(update: Update, public_url: &str) -> Self {
+        let supersedes = update.takes_their_place();
         let texts = |lines: Vec<Line>| lines.into_iter().map(String::from).collect();
         Self {
             id: update.id.to_string(),
@@ -164,6 +172,7 @@ impl UpdateView {
             kind: update.kind.code().to_owned(),
             phase: update.phase.code().to_owned(),
             urgent: update.urgent,
+            supersedes,
             headline: update.headline.into(),
             what_to_do: texts(update.what_to_do),
             what_not_to_do: texts(update.what_not_to_do),

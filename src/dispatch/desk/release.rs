@@ -1,12 +1,9 @@
-//! Putting out, halting, holding and going on.
+//! Putting out.
 
 use super::{Desk, DeskResult};
 use crate::preview::previews;
 use crate::progress::Progress;
 use crate::settings::ConfiguredChannel;
-use oyez_domain::LedgerError;
-use oyez_domain::broadcast::BroadcastState;
-use oyez_domain::channel::ChannelName;
 use oyez_domain::id::UpdateId;
 use oyez_domain::ledger::{Done, Idempotency, NewBroadcast, ReleaseOrder};
 use oyez_domain::time::Wall;
@@ -42,7 +39,7 @@ impl Desk {
         let order = ReleaseOrder {
             update,
             broadcasts,
-            supersedes: false,
+            supersedes: notice.update.takes_their_place(),
             page_rows,
             chunk_rows,
             key,
@@ -58,118 +55,6 @@ impl Desk {
             value: self.progress(update).await?,
             replayed: released.replayed,
         })
-    }
-
-    /// Halts what is unsent. What is in flight ends and is recorded.
-    pub async fn stop(
-        &self,
-        update: UpdateId,
-        channel: Option<&ChannelName>,
-        reason: &str,
-        actor: &str,
-    ) -> DeskResult<Progress> {
-        self.shut(update, channel, true).await?;
-        self.ledger
-            .stop(update, channel, reason, &self.by(actor))
-            .await?;
-        self.lives.ring_planner();
-        self.progress(update).await
-    }
-
-    /// Holds (`held`) or resumes an update.
-    pub async fn hold(
-        &self,
-        update: UpdateId,
-        channel: Option<&ChannelName>,
-        held: bool,
-        actor: &str,
-    ) -> DeskResult<Progress> {
-        self.must_be_underway(update, channel).await?;
-        if held {
-            self.shut(update, channel, true).await?;
-        }
-        self.ledger
-            .hold_update(update, channel, held, &self.by(actor))
-            .await?;
-        if !held {
-            self.shut(update, channel, false).await?;
-            self.lives.ring_all();
-        }
-        self.progress(update).await
-    }
-
-    /// Refuses to hold or resume what cannot go on.
-    async fn must_be_underway(
-        &self,
-        update: UpdateId,
-        channel: Option<&ChannelName>,
-    ) -> DeskResult<()> {
-        let views = self.ledger.broadcasts(Some(update)).await?;
-        let mine = views
-            .iter()
-            .filter(|view| channel.is_none_or(|name| *name == view.channel));
-        let states: Vec<_> = mine.map(|view| view.state).collect();
-        let underway = |state: &BroadcastState| match state {
-            BroadcastState::Sending | BroadcastState::Held => true,
-            BroadcastState::Stopped | BroadcastState::Done => false,
-        };
-        let why = if states.iter().any(underway) {
-            return Ok(());
-        } else if states.is_empty() {
-            "this update is not released there, so there is nothing to hold or resume"
-        } else if states.contains(&BroadcastState::Stopped) {
-            "this update was stopped, so what was not sent stays unsent; write a correction or a new update"
-        } else {
-            "this update has been sent to its end, so there is nothing left to hold or resume"
-        };
-        Err(LedgerError::State(why.to_owned()).into())
-    }
-
-    /// Shuts the gates first, so that nothing leaves while the ledger is still being told.
-    async fn shut(
-        &self,
-        update: UpdateId,
-        channel: Option<&ChannelName>,
-        shut: bool,
-    ) -> DeskResult<()> {
-        for view in self.ledger.broadcasts(Some(update)).await? {
-            if channel.is_none_or(|name| *name == view.channel)
-                && view.state != BroadcastState::Done
-            {
-                self.lives.set_gate(&view.channel, view.id, shut);
-            }
-        }
-        Ok(())
-    }
-
-    /// Holds a channel for `reason`, or resumes it; without a name, the whole system.
-    pub async fn hold_channel(
-        &self,
-        channel: Option<&ChannelName>,
-        reason: Option<&str>,
-        actor: &str,
-    ) -> DeskResult<()> {
-        if let Some(name) = channel.filter(|name| self.lives.get(name).is_none()) {
-            return Err(LedgerError::NotFound(format!("the channel {name}")).into());
-        }
-        self.ledger
-            .hold_channel(channel, reason, &self.by(actor))
-            .await?;
-        let holds = self.ledger.holds().await?;
-        for live in self.lives.all() {
-            let name = &live.channel.name;
-            live.gate.set_channel(
-                holds
-                    .iter()
-                    .any(|(held, _)| held.as_ref().is_none_or(|held| held == name)),
-            );
-            if reason.is_none() && channel.is_none_or(|resumed| resumed == name) {
-                live.clear_pauses();
-                live.runaway.clear();
-            }
-        }
-        self.lives.ring_all();
-        Ok(())
     }
 }
 

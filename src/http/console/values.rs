@@ -23,6 +23,7 @@ pub(super) struct Values {
     pub(super) kind: String,
     pub(super) phase: String,
     pub(super) urgent: bool,
+    pub(super) supersedes: bool,
     /// The headline as typed.
     pub(super) headline: String,
     pub(super) what_to_do: String,
@@ -51,6 +52,7 @@ impl Values {
             kind: text("kind"),
             phase: text("phase"),
             urgent: form.get("urgent") == "yes",
+            supersedes: form.get("supersedes") == "yes",
             headline: text("headline"),
             what_to_do: text("what_to_do"),
             what_not_to_do: text("what_not_to_do"),
@@ -94,6 +96,7 @@ impl Values {
             kind: update.kind.code().to_owned(),
             phase: update.phase.code().to_owned(),
             urgent: update.urgent,
+            supersedes: update.supersedes,
             headline: update.headline.to_string(),
             what_to_do: join(&update.what_to_do),
             what_not_to_do: join(&update.what_not_to_do),
@@ -131,14 +134,15 @@ impl Values {
 
     /// The fields again, for the page after this one.
     pub(super) fn fields(&self) -> Vec<(String, String)> {
-        let urgent = if self.urgent { "yes" } else { "" };
+        let yes = |ticked| if ticked { "yes" } else { "" };
         let single = [
             ("key", self.key.as_str()),
             ("incident", &self.incident),
             ("new_incident", &self.new_incident),
             ("kind", &self.kind),
             ("phase", &self.phase),
-            ("urgent", urgent),
+            ("urgent", yes(self.urgent)),
+            ("supersedes", yes(self.supersedes)),
             ("headline", &self.headline),
             ("what_to_do", &self.what_to_do),
             ("what_not_to_do", &self.what_not_to_do),
@@ -242,6 +246,7 @@ impl Values {
             kind: text(&self.kind),
             phase: text(&self.phase),
             urgent: self.urgent,
+            supersedes: self.supersedes,
             headline: self.headline.clone(),
             what_to_do: lines(&self.what_to_do),
             what_not_to_do: lines(&self.what_not_to_do),

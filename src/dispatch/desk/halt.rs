@@ -1,0 +1,191 @@
+//! Halting, holding and going on.
+
+use super::{Desk, DeskResult};
+use crate::progress::Progress;
+use oyez_domain::LedgerError;
+use oyez_domain::broadcast::BroadcastState;
+use oyez_domain::channel::ChannelName;
+use oyez_domain::id::UpdateId;
+use oyez_domain::ledger::BroadcastView;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How long a stop waits for workers to give back what they had announced and not sent.
+const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(1);
+/// How often it looks.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// What a stop found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Found {
+    /// It was on its way, or waiting.
+    Underway,
+    /// It was stopped before; this changed nothing.
+    Stopped,
+    /// It had been sent to its end; there was nothing to stop.
+    Done,
+}
+
+/// What a stop found, and what it left.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Halted {
+    /// How it was before.
+    pub found: Found,
+    /// What went out, what did not, and what is still on its way.
+    pub progress: Progress,
+}
+
+impl Desk {
+    /// Halts what is unsent. What is in flight ends and is recorded.
+    pub async fn stop(
+        &self,
+        update: UpdateId,
+        channel: Option<&ChannelName>,
+        reason: &str,
+        actor: &str,
+    ) -> DeskResult<Halted> {
+        let found = found(&self.views(update, channel).await?);
+        if found != Found::Done {
+            self.shut(update, channel, true).await?;
+            self.ledger
+                .stop(update, channel, reason, &self.by(actor))
+                .await?;
+            self.lives.ring_planner();
+            self.given_back(update, channel).await?;
+        }
+        Ok(Halted {
+            found,
+            progress: self.progress(update).await?,
+        })
+    }
+
+    /// Waits until no more counts as on its way than can be: a stop says exactly what left.
+    async fn given_back(&self, update: UpdateId, channel: Option<&ChannelName>) -> DeskResult<()> {
+        let give_up = self.clock.now().plus(GIVEN_BACK_WITHIN);
+        let at_most = |view: &BroadcastView| {
+            let live = self.lives.get(&view.channel);
+            live.map_or(0, |live| live.channel.settings.pace.concurrency)
+        };
+        loop {
+            let views = self.views(update, channel).await?;
+            let settled = |view: &BroadcastView| view.in_flight <= u64::from(at_most(view));
+            if views.iter().all(settled) || self.clock.now() >= give_up {
+                return Ok(());
+            }
+            self.clock.sleep_until(self.clock.now().plus(LOOK)).await;
+        }
+    }
+
+    async fn views(
+        &self,
+        update: UpdateId,
+        channel: Option<&ChannelName>,
+    ) -> DeskResult<Vec<BroadcastView>> {
+        let mut views = self.ledger.broadcasts(Some(update)).await?;
+        views.retain(|view| channel.is_none_or(|name| *name == view.channel));
+        Ok(views)
+    }
+
+    /// Holds (`held`) or resumes an update.
+    pub async fn hold(
+        &self,
+        update: UpdateId,
+        channel: Option<&ChannelName>,
+        held: bool,
+        actor: &str,
+    ) -> DeskResult<Progress> {
+        self.must_be_underway(update, channel).await?;
+        if held {
+            self.shut(update, channel, true).await?;
+        }
+        self.ledger
+            .hold_update(update, channel, held, &self.by(actor))
+            .await?;
+        if !held {
+            self.shut(update, channel, false).await?;
+            self.lives.ring_all();
+        }
+        self.progress(update).await
+    }
+
+    /// Refuses to hold or resume what cannot go on.
+    async fn must_be_underway(
+        &self,
+        update: UpdateId,
+        channel: Option<&ChannelName>,
+    ) -> DeskResult<()> {
+        let views = self.views(update, channel).await?;
+        let states: Vec<_> = views.iter().map(|view| view.state).collect();
+        let underway = |state: &BroadcastState| match state {
+            BroadcastState::Sending | BroadcastState::Held => true,
+            BroadcastState::Stopped | BroadcastState::Done => false,
+        };
+        let why = if states.iter().any(underway) {
+            return Ok(());
+        } else if states.is_empty() {
+            "this update is not released there, so there is nothing to hold or resume"
+        } else if states.contains(&BroadcastState::Stopped) {
+            "this update was stopped, so what was not sent stays unsent; write a correction or a new update"
+        } else {
+            "this update has been sent to its end, so there is nothing left to hold or resume"
+        };
+        Err(LedgerError::State(why.to_owned()).into())
+    }
+
+    /// Shuts the gates first, so that nothing leaves while the ledger is still being told.
+    async fn shut(
+        &self,
+        update: UpdateId,
+        channel: Option<&ChannelName>,
+        shut: bool,
+    ) -> DeskResult<()> {
+        for view in self.views(update, channel).await? {
+            if view.state != BroadcastState::Done {
+                self.lives.set_gate(&view.channel, view.id, shut);
+            }
+        }
+        Ok(())
+    }
+
+    /// Holds a channel for `reason`, or resumes it; without a name, the whole system.
+    pub async fn hold_channel(
+        &self,
+        channel: Option<&ChannelName>,
+        reason: Option<&str>,
+        actor: &str,
+    ) -> DeskResult<()> {
+        if let Some(name) = channel.filter(|name| self.lives.get(name).is_none()) {
+            return Err(LedgerError::NotFound(format!("the channel {name}")).into());
+        }
+        self.ledger
+            .hold_channel(channel, reason, &self.by(actor))
+            .await?;
+        let holds = self.ledger.holds().await?;
+        for live in self.lives.all() {
+            let name = &live.channel.name;
+            live.gate.set_channel(
+                holds
+                    .iter()
+                    .any(|(held, _)| held.as_ref().is_none_or(|held| held == name)),
+            );
+            if reason.is_none() && channel.is_none_or(|resumed| resumed == name) {
+                live.clear_pauses();
+                live.runaway.clear();
+            }
+        }
+        self.lives.ring_all();
+        Ok(())
+    }
+}
+
+fn found(views: &[BroadcastView]) -> Found {
+    let is = |state| views.iter().any(|view| view.state == state);
+    if views.is_empty() || is(BroadcastState::Sending) || is(BroadcastState::Held) {
+        Found::Underway
+    } else if is(BroadcastState::Stopped) {
+        Found::Stopped
+    } else {
+        Found::Done
+    }
+}
