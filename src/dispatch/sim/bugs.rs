@@ -1,0 +1,22 @@
+//! Known bugs that can be switched on, to see whether the simulation finds them.
+
+/// One switch a bug; all are off in a sound system.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Bugs {
+    /// Progress is noted when work is fetched: a start forgets what was announced and has no outcome.
+    pub(crate) checkpoint_at_fetch: bool,
+    /// A start that was taken over may go on arming.
+    pub(crate) unfenced_arm: bool,
+    /// The fence is looked at before the transaction, not in it.
+    pub(crate) unlocked_fence: bool,
+    /// After an unknown outcome the provider is given another key.
+    pub(crate) key_changed: bool,
+    /// The provider's word on when to come back is not heard.
+    pub(crate) retry_after_ignored: bool,
+    /// Of several receipts the last one counts.
+    pub(crate) last_receipt_wins: bool,
+    /// What is announced may leave before the announcement is durable.
+    pub(crate) outcome_before_intent: bool,
+    /// A wall clock that jumps ahead lets deliveries expire.
+    pub(crate) expiry_on_jump: bool,
+}

@@ -1,0 +1,6 @@
+//! What the simulation shows.
+
+mod conformance;
+mod fair;
+mod figures;
+mod seeds;

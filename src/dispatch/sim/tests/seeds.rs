@@ -1,0 +1,133 @@
+//! Thousands of seeds, each with its own faults: no invariant is broken, and a seed always tells the same story.
+
+use super::figures::{print_row, setting};
+use crate::sim::bugs::Bugs;
+use crate::sim::scenario::{Outcome, play, play_and_look};
+use crate::sim::world::Logged;
+use oyez_domain::id::{BroadcastId, Ordinal};
+use serde_json::json;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How many seeds are played unless `OYEZ_SIM_SEEDS` says otherwise.
+const SEEDS: u64 = 2000;
+
+#[test]
+fn no_seed_breaks_an_invariant() {
+    let seeds = setting("OYEZ_SIM_SEEDS").unwrap_or(SEEDS);
+    let (next, sum) = (AtomicU64::new(1), Mutex::new(Sum::default()));
+    let threads = std::thread::available_parallelism().unwrap().get();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed > seeds {
+                        return;
+                    }
+                    let outcome = play(seed, Bugs::default());
+                    sum.lock().unwrap().add(seed, &outcome);
+                }
+            });
+        }
+    });
+    let mut sum = sum.into_inner().unwrap();
+    sum.broken.sort_unstable();
+    for (seed, violations) in sum.broken.iter().take(400) {
+        eprintln!("seed {seed}: {}", violations.join("\n    "));
+        eprintln!(
+            "    again: OYEZ_SIM_SEED={seed} cargo test -p oyez-dispatch sim::tests::seeds::one_seed"
+        );
+    }
+    let broken: Vec<_> = sum.broken.iter().map(|(seed, _)| *seed).collect();
+    let figures = json!({
+        "seeds": seeds,
+        "deliveries": sum.deliveries,
+        "starts": sum.starts,
+        "crashes": sum.crashes,
+        "take_overs": sum.take_overs,
+        "failures": sum.failures,
+        "requests": sum.requests,
+        "effects": sum.effects,
+        "duplicates": sum.duplicates,
+        "duplicate_bound": sum.bound,
+        "unknown": sum.unknown,
+        "broken": broken.len(),
+    });
+    print_row("simulation", &figures, broken.is_empty());
+    assert!(broken.is_empty(), "seeds {broken:?}");
+}
+
+/// Plays the seed that `OYEZ_SIM_SEED` names, and tells the story of the delivery at `OYEZ_SIM_BROADCAST` and
+/// `OYEZ_SIM_ORDINAL`.
+#[test]
+fn one_seed() {
+    let seed = setting("OYEZ_SIM_SEED").unwrap_or(1);
+    let place = setting("OYEZ_SIM_BROADCAST").zip(setting("OYEZ_SIM_ORDINAL"));
+    let outcome = play_and_look(seed, Bugs::default(), |run| {
+        let Some((broadcast, ordinal)) = place else {
+            return;
+        };
+        let place = (
+            BroadcastId(u32::try_from(broadcast).unwrap()),
+            Ordinal(u32::try_from(ordinal).unwrap()),
+        );
+        println!("{}", run.store.story(place.0, place.1));
+        let log = run.world.log();
+        let of_broadcast =
+            |logged: &&Logged| logged.request.place.is_some_and(|(id, _)| id == place.0);
+        for Logged { request, by_zombie } in log.iter().filter(of_broadcast) {
+            let now = request.since_boot.0.as_secs_f64();
+            let ordinal = request.place.map_or(0, |(_, ordinal)| ordinal.0);
+            let (effect, refused) = (request.effect, request.refused_us);
+            let wait = request.not_before.map(|until| until.0.as_secs_f64());
+            println!(
+                "{now:.3} ordinal {ordinal}, effect {effect}, refused us {refused}, wait until {wait:?}, \
+                 zombie {by_zombie}"
+            );
+        }
+    });
+    println!("{outcome:#?}");
+    assert_eq!(outcome.violations, [] as [String; 0]);
+}
+
+#[test]
+fn a_seed_always_tells_the_same_story() {
+    for seed in (1..=2000).step_by(97) {
+        let (once, again) = (play(seed, Bugs::default()), play(seed, Bugs::default()));
+        assert_eq!(once, again, "seed {seed}");
+    }
+}
+
+#[derive(Default)]
+struct Sum {
+    deliveries: u64,
+    starts: u64,
+    crashes: u64,
+    take_overs: u64,
+    failures: u64,
+    requests: u64,
+    effects: u64,
+    duplicates: u64,
+    bound: u64,
+    unknown: u64,
+    broken: Vec<(u64, Vec<String>)>,
+}
+
+impl Sum {
+    fn add(&mut self, seed: u64, outcome: &Outcome) {
+        self.deliveries += outcome.deliveries;
+        self.starts += outcome.tally.starts;
+        self.crashes += outcome.tally.crashes;
+        self.take_overs += outcome.tally.take_overs;
+        self.failures += outcome.tally.failures;
+        self.requests += outcome.requests;
+        self.effects += outcome.effects;
+        self.duplicates += outcome.duplicates;
+        self.bound += outcome.bound;
+        self.unknown += outcome.unknown;
+        if !outcome.violations.is_empty() {
+            self.broken.push((seed, outcome.violations.clone()));
+        }
+    }
+}
