@@ -1,5 +1,6 @@
 //! One suite for every adapter that speaks HTTP and one for SMTP, against local servers that play a script.
 
+mod corpus;
 mod http;
 mod relay;
 mod requests;

@@ -1,0 +1,81 @@
+//! The service's callbacks: what became of a message, and complaints. A bearer token proves them.
+
+use super::Medium;
+use aws_lc_rs::constant_time;
+use oyez_domain::outcome::Reason;
+use oyez_domain::parcel::Secret;
+use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt, ReceiptKey, ReceiptStatus};
+use oyez_domain::time::Wall;
+use serde::Deserialize;
+
+/// A report of either kind; a complaint has no status.
+#[derive(Deserialize)]
+struct Report {
+    #[serde(alias = "notification_id")]
+    id: String,
+    #[serde(default)]
+    reference: Option<String>,
+    #[serde(default)]
+    status: Option<String>,
+    #[serde(default)]
+    completed_at: Option<String>,
+    #[serde(default)]
+    complaint_id: Option<String>,
+}
+
+/// The receipt in a callback; none for a status that says nothing new.
+pub(super) fn read(
+    medium: Medium,
+    secret: &Secret,
+    callback: &Callback<'_>,
+) -> Result<Vec<Receipt>, CallbackRefusal> {
+    if !is_genuine(secret, callback) {
+        return Err(CallbackRefusal::Unauthenticated);
+    }
+    let report: Report =
+        serde_json::from_slice(callback.body).map_err(|_| CallbackRefusal::Malformed)?;
+    let Some((status, reason)) = said(medium, &report) else {
+        return Ok(Vec::new());
+    };
+    let key = match report.reference.filter(|reference| !reference.is_empty()) {
+        Some(reference) => ReceiptKey::Reference(reference),
+        None => ReceiptKey::ProviderId(report.id),
+    };
+    Ok(vec![Receipt {
+        key,
+        status,
+        reason,
+        provider_time: report.completed_at.and_then(|time| Wall::parse(&time)),
+    }])
+}
+
+fn said(medium: Medium, report: &Report) -> Option<(ReceiptStatus, Option<Reason>)> {
+    if report.complaint_id.is_some() {
+        return Some((ReceiptStatus::Complained, None));
+    }
+    let (dead, for_now) = match medium {
+        Medium::Sms => (Reason::NumberInvalid, Reason::PhoneOff),
+        Medium::Email => (Reason::AddressUnknown, Reason::InboxFull),
+    };
+    Some(match report.status.as_deref()? {
+        "created" | "sending" | "pending" | "sent" => (ReceiptStatus::Underway, None),
+        "delivered" => (ReceiptStatus::Delivered, None),
+        "permanent-failure" => (ReceiptStatus::Undelivered, Some(dead)),
+        "temporary-failure" => (ReceiptStatus::UndeliveredForNow, Some(for_now)),
+        "technical-failure" => (ReceiptStatus::Undelivered, Some(Reason::ProviderDown)),
+        _ => return None,
+    })
+}
+
+fn is_genuine(secret: &Secret, callback: &Callback<'_>) -> bool {
+    let given = callback
+        .headers
+        .iter()
+        .find(|(name, _)| name == "authorization")
+        .and_then(|(_, value)| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    given.is_some_and(|(_, token)| {
+        let (token, expected) = (token.trim().as_bytes(), secret.reveal().as_bytes());
+        constant_time::verify_slices_are_equal(token, expected).is_ok()
+    })
+}
