@@ -4,7 +4,7 @@ pub(crate) mod html;
 
 use oyez_domain::notice::Notice;
 use oyez_domain::service::Service;
-use oyez_domain::text::{Line, Prose};
+use oyez_domain::text::{Line, Prose, telephone};
 
 /// What stands in a letter, so that its text and its HTML cannot differ.
 pub(crate) struct Letter<'a> {
@@ -93,7 +93,16 @@ impl<'a> Letter<'a> {
             section("Stop these messages", std::slice::from_ref(stop));
         }
         text.push_str(&format!("\n{}\n", self.notice.organisation.name));
-        text
+        if self.reads_right_to_left(&text) {
+            telephone::isolated(&text)
+        } else {
+            text
+        }
+    }
+
+    /// Whether a telephone number in this text could be drawn with its groups in the wrong order.
+    pub(crate) fn reads_right_to_left(&self, text: &str) -> bool {
+        telephone::is_right_to_left(&self.notice.language) || telephone::has_right_to_left(text)
     }
 }
 
@@ -127,4 +136,48 @@ fn filled<const N: usize>(
         .into_iter()
         .filter(|(_, lines)| !lines.is_empty())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::notice_with;
+    use serde_json::json;
+
+    #[test]
+    fn telephone_numbers_keep_their_digits_in_order_in_a_letter_from_right_to_left() {
+        let mut notice = notice_with(&json!({
+            "headline": "الهاتف 020 7641 6000", "what_to_do": ["اتصل على 020 7641 6000 <الآن>."]
+        }));
+        notice.language = "ar".to_owned();
+        let letter = Letter {
+            notice: &notice,
+            detail: None,
+            stop: None,
+        };
+        let (text, html) = (letter.text(), letter.html());
+        assert!(
+            text.contains("اتصل على \u{2066}020 7641 6000\u{2069} <الآن>."),
+            "{text}"
+        );
+        assert!(
+            html.contains("<li>اتصل على <bdi dir=\"ltr\">020 7641 6000</bdi> &lt;الآن&gt;.</li>"),
+            "{html}"
+        );
+        assert!(html.contains("<html lang=\"ar\" dir=\"rtl\">"));
+        assert!(html.contains("<title>الهاتف 020 7641 6000</title>"));
+        assert!(
+            html.contains("Telephone: <bdi dir=\"ltr\">020 7641 6000</bdi>"),
+            "{html}"
+        );
+        notice.language = "en".to_owned();
+        notice.update.what_to_do =
+            vec![Line::parse("what_to_do", "Call 020 7641 6000.", 80).unwrap()];
+        let letter = Letter {
+            notice: &notice,
+            detail: None,
+            stop: None,
+        };
+        assert!(letter.html().contains("<li>Call 020 7641 6000.</li>"));
+    }
 }

@@ -1,6 +1,7 @@
 //! The letter as HTML for mail programs: no images, no tracking, readable by a screen reader and in the dark.
 
 use crate::letter::{Letter, particulars};
+use oyez_domain::text::telephone::{self, is_right_to_left};
 use std::fmt::Write;
 
 /// Everything a mail program needs; nothing is fetched.
@@ -17,35 +18,36 @@ impl Letter<'_> {
     /// The whole letter as an HTML page.
     pub(crate) fn html(&self) -> String {
         let mut page = String::with_capacity(8 * 1024);
-        let headline = escape(&self.notice.headline());
+        let title = escape(&self.notice.headline());
+        let headline = self.words(&self.notice.headline());
         let language = escape(&self.notice.language);
         put(
             &mut page,
             format_args!(
                 "<!DOCTYPE html>\n<html lang=\"{language}\" dir=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <meta name=\"color-scheme\" content=\"light dark\">\n<title>{headline}</title>\n\
+             <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n\
              <style>{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{headline}</h1>\n",
                 direction(&self.notice.language)
             ),
         );
         for (heading, lines) in self.actions() {
-            list(&mut page, heading, &lines);
+            self.list(&mut page, heading, &lines);
         }
         if let Some(detail) = self.detail {
             heading(&mut page, "In detail");
             for paragraph in self.notice.fill(detail.as_str()).split("\n\n") {
-                let lines = escape(paragraph.trim()).replace('\n', "<br>\n");
+                let lines = self.words(paragraph.trim()).replace('\n', "<br>\n");
                 put(&mut page, format_args!("<p>{lines}</p>\n"));
             }
         }
         heading(&mut page, "What is happening");
         put(
             &mut page,
-            format_args!("<p>{}</p>\n", escape(&self.standing())),
+            format_args!("<p>{}</p>\n", self.words(&self.standing())),
         );
         for (heading, lines) in self.background() {
-            list(&mut page, heading, &lines);
+            self.list(&mut page, heading, &lines);
         }
         self.services(&mut page);
         heading(&mut page, "Next update");
@@ -53,7 +55,7 @@ impl Letter<'_> {
             &mut page,
             format_args!(
                 "<p><strong>{}</strong></p>\n",
-                escape(&self.notice.promise())
+                self.words(&self.notice.promise())
             ),
         );
         self.foot(&mut page);
@@ -70,10 +72,10 @@ impl Letter<'_> {
              <th scope=\"col\">What to know</th></tr></thead>\n<tbody>\n",
         );
         for service in &self.notice.services {
-            let name = escape(service.name.as_str());
+            let name = self.words(service.name.as_str());
             let lines: Vec<_> = particulars(service)
                 .iter()
-                .map(|line| escape(line))
+                .map(|line| self.words(line))
                 .collect();
             put(
                 page,
@@ -90,7 +92,7 @@ impl Letter<'_> {
     fn foot(&self, page: &mut String) {
         heading(page, "Is this message genuine?");
         for line in self.genuine() {
-            put(page, format_args!("<p>{}</p>\n", escape(&line)));
+            put(page, format_args!("<p>{}</p>\n", self.words(&line)));
         }
         let url = escape(&self.notice.url());
         put(
@@ -113,6 +115,37 @@ impl Letter<'_> {
             format_args!("<p>{organisation}</p>\n</main>\n</body>\n</html>\n"),
         );
     }
+
+    fn list(&self, page: &mut String, title: &str, lines: &[String]) {
+        heading(page, title);
+        page.push_str("<ul>\n");
+        for line in lines {
+            put(page, format_args!("<li>{}</li>\n", self.words(line)));
+        }
+        page.push_str("</ul>\n");
+    }
+
+    /// A text for people: escaped, and the digits of its telephone numbers in order beside right-to-left words.
+    fn words(&self, text: &str) -> String {
+        if !self.reads_right_to_left(text) {
+            return escape(text);
+        }
+        let (mut words, mut seen) = (String::with_capacity(text.len() + 32), 0);
+        for place in telephone::telephones(text) {
+            let (before, number) = (text.get(seen..place.start), text.get(place.clone()));
+            put(
+                &mut words,
+                format_args!(
+                    "{}<bdi dir=\"ltr\">{}</bdi>",
+                    escape(before.unwrap_or("")),
+                    escape(number.unwrap_or(""))
+                ),
+            );
+            seen = place.end;
+        }
+        words.push_str(&escape(text.get(seen..).unwrap_or("")));
+        words
+    }
 }
 
 /// Text that cannot end its element or attribute.
@@ -131,10 +164,9 @@ pub(crate) fn escape(text: &str) -> String {
     escaped
 }
 
-/// Reading order of a language, by its primary subtag.
+/// Reading order of a language.
 pub(crate) fn direction(language: &str) -> &'static str {
-    let primary = language.split('-').next().unwrap_or("");
-    if ["ar", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"].contains(&primary) {
+    if is_right_to_left(language) {
         "rtl"
     } else {
         "ltr"
@@ -143,15 +175,6 @@ pub(crate) fn direction(language: &str) -> &'static str {
 
 fn heading(page: &mut String, text: &str) {
     put(page, format_args!("<h2>{text}</h2>\n"));
-}
-
-fn list(page: &mut String, title: &str, lines: &[String]) {
-    heading(page, title);
-    page.push_str("<ul>\n");
-    for line in lines {
-        put(page, format_args!("<li>{}</li>\n", escape(line)));
-    }
-    page.push_str("</ul>\n");
 }
 
 fn put(page: &mut String, text: std::fmt::Arguments<'_>) {

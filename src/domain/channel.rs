@@ -95,7 +95,7 @@ impl Family {
 }
 
 /// In what the channel counts length.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LengthUnit {
     /// SMS parts of 160/153 septets or 70/67 UTF-16 units.

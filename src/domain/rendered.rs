@@ -2,8 +2,7 @@
 
 use crate::Refusal;
 use crate::channel::LengthUnit;
-use crate::fitting::list;
-use crate::text::fold::Folding;
+use crate::text::fold::{Folding, list};
 use crate::text::sms::SmsLength;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;

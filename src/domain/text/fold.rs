@@ -57,6 +57,12 @@ impl std::fmt::Display for Folding {
     }
 }
 
+/// `’ becomes ', – becomes - (2 times)`.
+pub fn list(foldings: &[Folding]) -> String {
+    let words: Vec<_> = foldings.iter().map(ToString::to_string).collect();
+    words.join(", ")
+}
+
 /// A folded text and what was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folded {

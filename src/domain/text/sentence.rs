@@ -72,8 +72,14 @@ fn is_abbreviation(said: &str) -> bool {
         .next_back()
         .unwrap_or("");
     let word = word.trim_start_matches(|sign: char| "(\"'“‘".contains(sign));
-    let single = |part: &str| part.chars().count() == 1;
-    (word.split('.').all(single) && word.contains(char::is_alphabetic)) || SHORT.contains(&word)
+    let initial = |part: &str| {
+        let mut signs = part.chars();
+        let first = signs
+            .next()
+            .is_some_and(|sign| sign.is_uppercase() || sign.is_lowercase());
+        first && signs.next().is_none()
+    };
+    word.split('.').all(initial) || SHORT.contains(&word)
 }
 
 const SHORT: [&str; 45] = [
