@@ -9,8 +9,8 @@ pub(crate) use channels::{PARTNER_SECRET, RECEIPT_TOKEN};
 use channels::{Places, configured};
 pub(crate) use clock::OfficeClock;
 use clock::OfficeRandom;
+use oyez_dispatch::clock_guard::ClockGuard;
 use oyez_dispatch::progress::{BroadcastProgress, CountsView, Progress};
-pub(crate) use scripted::Scripted;
 use oyez_dispatch::settings::{ConfiguredChannel, EngineSettings};
 use oyez_dispatch::supervisor::Live;
 use oyez_dispatch::{Desk, Engine};
@@ -28,6 +28,7 @@ use oyez_domain::{Clock, Random};
 use oyez_http::{HttpSettings, Listeners};
 use oyez_sandbox::{LogRecord, Sandbox, SandboxSettings};
 use oyez_storage::StorageSettings;
+pub(crate) use scripted::Scripted;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -80,7 +81,8 @@ impl Office {
             http: sandbox.http_addr(),
             office: listener.local_addr().unwrap(),
         };
-        let clock: Arc<dyn Clock> = Arc::new(office_clock.clone());
+        let guard = Arc::new(ClockGuard::new(Arc::new(office_clock.clone())));
+        let clock: Arc<dyn Clock> = Arc::clone(&guard) as _;
         let store = StorageSettings::in_directory(folder.path().join("store"));
         let ledger = oyez_storage::open(&store, clock.wall(), &OfficeRandom).unwrap();
         let settings = EngineSettings::default();
@@ -92,6 +94,8 @@ impl Office {
             reference_key: ReferenceKey::new(&ledger.reference_secret()),
             ledger,
             clock,
+            guard,
+            ending: CancellationToken::new(),
             random: Arc::new(OfficeRandom),
             lives,
             events: oyez_dispatch::event::Events::default(),
@@ -234,8 +238,10 @@ impl Office {
             let until = self.live(channel).pause().and_then(|pause| pause.until);
             until.filter(|until| *until > self.desk.clock.wall())
         };
-        self.until("the channel says when it goes on", async || next().await.is_some())
-            .await;
+        self.until("the channel says when it goes on", async || {
+            next().await.is_some()
+        })
+        .await;
         if let Some(until) = next().await {
             self.turn_clock(until.since(self.desk.clock.wall()));
         }
@@ -326,7 +332,9 @@ impl Office {
         };
         let rules = self.desk.lives.all().map(|live| {
             let channel = &live.channel;
-            let rules = channel.settings.rules(channel.adapter.capabilities(), &self.desk.settings);
+            let rules = channel
+                .settings
+                .rules(channel.adapter.capabilities(), &self.desk.settings);
             (channel.name.clone(), rules)
         });
         let mut evidence = Evidence {

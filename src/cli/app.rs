@@ -4,15 +4,17 @@ use crate::clock::{SystemClock, SystemRandom};
 use crate::exit::{Exit, Failure};
 use crate::settings::{Settings, faults};
 use oyez_channels::registry::{Surroundings, build};
+use oyez_dispatch::clock_guard::ClockGuard;
 use oyez_dispatch::settings::{ConfiguredChannel, EngineSettings};
 use oyez_dispatch::supervisor::{Mailboxes, lives};
 use oyez_dispatch::{Desk, Engine};
 use oyez_domain::ledger::Ledger;
 use oyez_domain::reference::ReferenceKey;
 use oyez_domain::{Clock, Random};
-use oyez_storage::{OpenError, SqliteLedger};
+use oyez_storage::{OpenError, SqliteLedger, StorageSettings};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// How the store is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,12 +34,17 @@ pub(crate) struct App {
 impl App {
     /// Opens the store and builds the channels. Every fault of the configuration is reported at once.
     pub(crate) fn open(settings: &Settings, access: Access) -> Result<Self, Failure> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let guard = Arc::new(ClockGuard::new(Arc::new(SystemClock)));
+        let clock: Arc<dyn Clock> = Arc::clone(&guard) as _;
         let random: Arc<dyn Random> = Arc::new(SystemRandom);
         let channels = channels(settings, &clock)?;
+        let here = StorageSettings {
+            machine: crate::machine::name(),
+            ..settings.store.clone()
+        };
         let store = match access {
-            Access::Write => oyez_storage::open(&settings.store, clock.wall(), &*random),
-            Access::Read => oyez_storage::open_read_only(&settings.store),
+            Access::Write => oyez_storage::open(&here, clock.wall(), &*random),
+            Access::Read => oyez_storage::open_read_only(&here),
         };
         let store: Arc<SqliteLedger> = store.map_err(|error| store_failure(&error))?;
         let reference_key = ReferenceKey::new(&store.reference_secret());
@@ -49,11 +56,13 @@ impl App {
             organisation: Arc::new(settings.organisation.clone()),
             ledger,
             clock,
+            guard,
             random,
             reference_key,
             lives,
             events: oyez_dispatch::event::Events::default(),
             settings: engine,
+            ending: CancellationToken::new(),
         };
         Ok(Self { desk, mailboxes })
     }
@@ -72,6 +81,16 @@ impl App {
             })?;
         Ok((self.desk, engine))
     }
+}
+
+/// The disk or the database gave up. The process ends at once, without waiting for anything.
+pub(crate) fn storage_failed(why: &str) -> Failure {
+    Failure::new(
+        Exit::StorageFailed,
+        "storage_failed",
+        format!("the store failed, so nothing more is sent: {why}"),
+        "look at the disk and at the system's log, then start `oyez serve` again: it finds what was on its way",
+    )
 }
 
 /// The channels that are switched on, built; or every fault there is.
@@ -134,6 +153,12 @@ pub(crate) fn store_failure(error: &OpenError) -> Failure {
             "key_missing",
             "put the key file back from its own backup; without it no address can be read",
         ),
+        OpenError::Full(_) => (
+            Exit::StorageFailed,
+            "no_room",
+            "nothing was lost; what was on its way is found once it starts again",
+        ),
+        OpenError::Locked(_) => (Exit::RefusedByState, "store_locked", "nothing was changed"),
         OpenError::Corrupt { .. } | OpenError::OldEngine(_) | OpenError::Database(_) => (
             Exit::StorageFailed,
             "storage_failed",

@@ -1,9 +1,11 @@
 //! The words of the command line: `oyez <noun> <verb>`.
 
+mod unknown;
 mod update;
 mod verify;
 
-pub(crate) use update::{Update, UpdateNew, UpdateSend, UpdateStop};
+pub(crate) use unknown::{Unknown, UnknownDecide, UnknownWhich};
+pub(crate) use update::{Update, UpdateNew, UpdateRetry, UpdateSend, UpdateStop};
 pub(crate) use verify::{RateOf, Verify};
 
 use clap::{Args, Parser, Subcommand};
@@ -85,6 +87,9 @@ pub(crate) enum Command {
     /// Updates.
     #[command(subcommand)]
     Update(Update),
+    /// What may have been sent.
+    #[command(subcommand)]
+    Unknown(Unknown),
     /// Services that residents use.
     #[command(subcommand)]
     Service(Service),
@@ -300,4 +305,8 @@ pub(crate) enum System {
     },
     /// Go on with everything.
     Resume,
+    /// Show what stands in the way of the whole instance, if anything does.
+    Status,
+    /// Say that the machine's clock is right after it jumped, so that what is too late expires again.
+    TrustClock,
 }

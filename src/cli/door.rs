@@ -193,8 +193,9 @@ impl Door {
         self.here.as_ref().is_some_and(|here| here.engine.is_none())
     }
 
-    /// Returns when the engine in this process can no longer record what it does; never with any other door.
-    pub(crate) async fn failed(&self) {
+    /// Returns with the reason when the engine in this process can no longer record what it does; never with any other
+    /// door.
+    pub(crate) async fn failed(&self) -> String {
         match self.here.as_ref().and_then(|here| here.engine.as_ref()) {
             Some(engine) => engine.failed().await,
             None => std::future::pending().await,
@@ -224,7 +225,11 @@ impl Door {
         here.tasks.close();
         here.tasks.wait().await;
         match (here.engine, here.need) {
-            (Some(engine), _) => engine.shut_down().await,
+            (Some(engine), _) => {
+                if let Err(error) = engine.shut_down().await {
+                    tracing::error!(%error, "the next start finds what was on its way");
+                }
+            }
             (None, Need::Write | Need::Send) => {
                 if let Err(error) = here.desk.ledger.end_cleanly(here.desk.clock.wall()).await {
                     tracing::error!(%error, "the end could not be marked as one on purpose");

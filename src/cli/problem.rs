@@ -69,7 +69,9 @@ fn exit(status: u16, problem: &Problem) -> Exit {
         409 | 412 | 423 => Exit::RefusedByState,
         400 | 413 | 415 | 422 if !problem.errors.is_empty() => Exit::Problems,
         502 | 504 => Exit::Unreachable,
-        500..=599 if problem.code == "storage-failed" => Exit::StorageFailed,
+        500..=599 if matches!(problem.code.as_str(), "storage-failed" | "no-room") => {
+            Exit::StorageFailed
+        }
         _ => Exit::Error,
     }
 }
@@ -79,6 +81,7 @@ fn advice(code: &str) -> Option<&'static str> {
         "unauthenticated" => Some(
             "the token is in console.token in the server's data directory, or where http.token_file says",
         ),
+        "no-room" => Some("make room on the server's disk; what is released goes on meanwhile"),
         "storage-failed" => {
             Some("look at the server's disk and log; nothing is accepted that cannot be recorded")
         }
@@ -119,7 +122,9 @@ mod tests {
     fn every_status_has_its_exit_code() {
         let body = br#"{"detail":"d","code":"validation-failed","errors":[{"pointer":"/headline","code":"empty","detail":"say something"}]}"#;
         let failed = br#"{"detail":"d","code":"storage-failed"}"#;
-        let table: [(u16, &[u8], Exit); 9] = [
+        let full = br#"{"detail":"d","code":"no-room"}"#;
+        let table: [(u16, &[u8], Exit); 10] = [
+            (507, full, Exit::StorageFailed),
             (401, b"", Exit::NotAllowed),
             (403, b"", Exit::NotAllowed),
             (404, b"", Exit::NotFound),

@@ -39,6 +39,13 @@ pub(crate) fn queue(answer: &Value) -> Result<Vec<QueueRow>, Failure> {
     door::read(&value)
 }
 
+/// What stands in the way of the whole instance, a line each.
+pub(crate) fn troubles(answer: &Value) -> Vec<String> {
+    let troubles = answer.get("troubles").and_then(Value::as_array);
+    let line = |trouble: &Value| Some(format!("Attention: {}.", trouble.get("line")?.as_str()?));
+    troubles.into_iter().flatten().filter_map(line).collect()
+}
+
 fn times(value: &mut Value) {
     match value {
         Value::Array(list) => list.iter_mut().for_each(times),

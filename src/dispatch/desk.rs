@@ -1,11 +1,16 @@
 //! The desk: every use-case that HTTP and the command line share.
 
+mod condition;
+pub mod halt;
 mod people;
 mod reading;
 mod receipts;
 mod release;
+pub mod retry;
+pub mod unknown;
 mod writing;
 
+use crate::clock_guard::ClockGuard;
 use crate::event::Events;
 use crate::people_csv::CsvFault;
 use crate::settings::EngineSettings;
@@ -17,6 +22,7 @@ use oyez_domain::receipt::CallbackRefusal;
 use oyez_domain::reference::ReferenceKey;
 use oyez_domain::{Clock, LedgerError, Random, Refusal};
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// Why a use-case was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -57,8 +63,10 @@ pub struct Desk {
     pub organisation: Arc<Organisation>,
     /// The record.
     pub ledger: Arc<dyn Ledger>,
-    /// Time.
+    /// Time, as the guard gives it.
     pub clock: Arc<dyn Clock>,
+    /// The guard of the clock.
+    pub guard: Arc<ClockGuard>,
     /// Chance.
     pub random: Arc<dyn Random>,
     /// Makes references and stop tokens.
@@ -69,6 +77,8 @@ pub struct Desk {
     pub events: Events,
     /// Settings of the engine.
     pub settings: EngineSettings,
+    /// Cancelled when the program begins to end: from then on nothing is armed.
+    pub ending: CancellationToken,
 }
 
 impl Desk {

@@ -1,6 +1,7 @@
 //! Arms windows ahead of a worker, so that one slow reply stalls nothing.
 
 use crate::breaker::Arming;
+use crate::clock_guard::ClockGuard;
 use crate::pause::Moment;
 use crate::supervisor::{Live, Probe};
 use oyez_domain::ledger::{Ask, Ledger, Taken, Window};
@@ -12,6 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How long nothing is looked for while nothing is due, unless the bell rings.
 const IDLE: Duration = Duration::from_secs(60);
+/// How long nothing is looked for while the disk is full.
+const NO_ROOM: Duration = Duration::from_secs(2);
 /// How long a provider may take to say whether it accepts us.
 const CHECK: Duration = Duration::from_secs(30);
 
@@ -29,6 +32,7 @@ pub(crate) struct Feeder {
     pub(crate) live: Arc<Live>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) guard: Arc<ClockGuard>,
     pub(crate) end: CancellationToken,
 }
 
@@ -121,7 +125,7 @@ impl Feeder {
             channel: &live.channel.name,
             rows,
             now: now.wall,
-            may_expire: true,
+            may_expire: self.guard.expiry_frozen().is_none(),
             shut_destinations: &live.breakers.not_to_arm(now),
         };
         match self.ledger.take(&ask).await {
@@ -132,6 +136,8 @@ impl Feeder {
             Ok(Taken::Idle(due)) => Look::Wait(due.map_or(IDLE, |due| due.since(now.wall))),
             Ok(Taken::Held(_)) => Look::Wait(IDLE),
             Err(LedgerError::Busy(_)) => Look::Wait(Duration::from_millis(200)),
+            // The store has told it, and tells when there is room again.
+            Err(LedgerError::Full(_)) => Look::Wait(NO_ROOM),
             Err(error) => {
                 tracing::error!(channel.name = %live.channel.name, %error, "nothing can be taken from the queue; trying again in 5 s");
                 Look::Wait(Duration::from_secs(5))

@@ -29,6 +29,7 @@ mod sim;
 mod strikes;
 pub mod supervisor;
 pub mod unsure;
+mod vigil;
 mod worker;
 
 /// The suite that every store has to pass; it lives with SQLite's and is compiled in here for the simulated one.

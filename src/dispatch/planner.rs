@@ -22,6 +22,8 @@ pub(crate) async fn run(
             }
             Ok(None) => Duration::from_secs(60),
             Err(LedgerError::Busy(_)) => Duration::from_millis(200),
+            // The store has told it, and tells when there is room again.
+            Err(LedgerError::Full(_)) => Duration::from_secs(2),
             Err(error) => {
                 tracing::error!(%error, "the audience cannot be planned; trying again in 5 s");
                 Duration::from_secs(5)
@@ -29,6 +31,7 @@ pub(crate) async fn run(
         };
         let woken = clock.now().plus(wait);
         tokio::select! {
+            biased;
             () = end.cancelled() => return,
             () = lives.planner_rung() => {}
             () = clock.sleep_until(woken) => {}

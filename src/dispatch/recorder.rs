@@ -11,6 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Outcomes in one commit at most.
 const BATCH: usize = 2000;
+/// The pause before a commit that had to wait is tried again.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// An outcome with the permit it holds until it is durable.
 pub(crate) struct Pending {
@@ -63,23 +65,34 @@ pub(crate) async fn run(
     }
 }
 
-/// Repeats a busy commit under the same batch number, which makes a repeat harmless, for at most 60 s.
+/// Repeats a commit that found no room or another program's lock, under the same batch number, which makes a repeat
+/// harmless. What is known is kept in memory for as long as it takes: there are at most D outcomes of a broadcast,
+/// and nothing more is armed meanwhile. The store says on its own what is in the way.
 async fn commit(
     ledger: &dyn Ledger,
     clock: &dyn Clock,
     batch: u64,
     recorded: &[Recorded],
 ) -> Result<(), LedgerError> {
-    let give_up = clock.now().plus(Duration::from_secs(60));
+    let mut told = false;
     loop {
         match ledger.record(batch, recorded).await {
-            Err(LedgerError::Busy(why)) if clock.now() < give_up => {
-                tracing::warn!(why, "the ledger is busy; outcomes wait in memory");
-                clock
-                    .sleep_until(clock.now().plus(Duration::from_millis(200)))
-                    .await;
+            Err(LedgerError::Busy(why) | LedgerError::Full(why)) => {
+                if !told {
+                    tracing::warn!(why, outcomes = recorded.len(), "outcomes wait in memory");
+                }
+                told = true;
+                clock.sleep_until(clock.now().plus(AGAIN)).await;
             }
-            result => return result,
+            result => {
+                if told && result.is_ok() {
+                    tracing::info!(
+                        outcomes = recorded.len(),
+                        "outcomes that had to wait are recorded"
+                    );
+                }
+                return result;
+            }
         }
     }
 }

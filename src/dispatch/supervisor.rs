@@ -13,12 +13,13 @@ use crate::runaway::Runaway;
 use crate::sender::Sender;
 use crate::settings::ConfiguredChannel;
 use crate::strikes::Strikes;
+use crate::vigil;
 use crate::worker::Worker;
 use oyez_domain::channel::ChannelName;
 use oyez_domain::id::BroadcastId;
 use oyez_domain::ledger::Window;
 use oyez_domain::time::Wall;
-use oyez_domain::{Clock, LedgerResult};
+use oyez_domain::{Clock, LedgerError, LedgerResult};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -242,9 +243,11 @@ pub fn lives(
     )
 }
 
+/// What a shutdown may take beyond the requests in flight, to record how they ended.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// The running engine.
 pub struct Engine {
-    end: CancellationToken,
     fatal: CancellationToken,
     workers: TaskTracker,
     recorder: TaskTracker,
@@ -254,7 +257,7 @@ pub struct Engine {
 impl Engine {
     /// Starts a worker for each channel, the planner and the recorder.
     pub async fn start(desk: &Desk, mailboxes: Mailboxes) -> LedgerResult<Self> {
-        let (end, fatal) = (CancellationToken::new(), CancellationToken::new());
+        let (end, fatal) = (desk.ending.clone(), CancellationToken::new());
         let (workers, recorder) = (TaskTracker::new(), TaskTracker::new());
         for (name, _) in desk.ledger.holds().await? {
             let held = desk
@@ -295,6 +298,7 @@ impl Engine {
                 live: Arc::clone(&live),
                 ledger: Arc::clone(&desk.ledger),
                 clock: Arc::clone(&desk.clock),
+                guard: Arc::clone(&desk.guard),
                 end: end.clone(),
             };
             workers.spawn(feeder.run(feed));
@@ -308,8 +312,8 @@ impl Engine {
             };
             workers.spawn(worker.run(handed, fed));
         }
+        workers.spawn(vigil::run(desk.clone()));
         Ok(Self {
-            end,
             fatal,
             workers,
             recorder,
@@ -317,23 +321,44 @@ impl Engine {
         })
     }
 
-    /// Returns when outcomes can no longer be recorded: the program must end (exit 74) and start anew.
-    pub async fn failed(&self) {
-        self.fatal.cancelled().await;
+    /// Returns with the reason when nothing can be recorded any more: the program must end at once (exit 74) and start
+    /// anew.
+    pub async fn failed(&self) -> String {
+        tokio::select! {
+            biased;
+            why = self.desk.ledger.failed() => why,
+            () = self.fatal.cancelled() => "outcomes can no longer be recorded".to_owned(),
+        }
     }
 
     /// Arms nothing more, lets what is in flight end, records it, and marks this end as one on purpose.
-    pub async fn shut_down(self) {
-        self.end.cancel();
+    ///
+    /// # Errors
+    /// When outcomes could not be recorded in the time that a shutdown may take; the next start finds their orphans.
+    pub async fn shut_down(self) -> LedgerResult<()> {
+        let (desk, clock) = (&self.desk, &self.desk.clock);
+        desk.ending.cancel();
         self.workers.close();
-        self.workers.wait().await;
-        self.recorder.close();
-        self.recorder.wait().await;
+        let longest =
+            Duration::from_secs(desk.settings.shutdown_seconds).saturating_add(LAST_WORDS);
+        let deadline = clock.now().plus(longest);
+        let done = async {
+            self.workers.wait().await;
+            self.recorder.close();
+            self.recorder.wait().await;
+        };
+        tokio::select! {
+            biased;
+            () = done => {}
+            () = clock.sleep_until(deadline) => {
+                let why = "outcomes could not be recorded before the end";
+                return Err(LedgerError::Down(why.to_owned()));
+            }
+        }
         if self.fatal.is_cancelled() {
-            return;
+            let why = "outcomes can no longer be recorded";
+            return Err(LedgerError::Down(why.to_owned()));
         }
-        if let Err(error) = self.desk.ledger.end_cleanly(self.desk.clock.wall()).await {
-            tracing::error!(%error, "the end could not be marked as one on purpose");
-        }
+        desk.ledger.end_cleanly(clock.wall()).await
     }
 }

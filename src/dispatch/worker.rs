@@ -310,7 +310,7 @@ impl Worker {
                 .await
             {
                 Ok(()) => return,
-                Err(LedgerError::Busy(_)) => {
+                Err(LedgerError::Busy(_) | LedgerError::Full(_)) => {
                     self.clock
                         .sleep_until(self.clock.now().plus(Duration::from_millis(100)))
                         .await;

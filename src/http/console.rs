@@ -6,9 +6,11 @@ mod dashboard;
 mod live;
 mod preview;
 mod queue;
+mod retry;
 mod row;
 pub(crate) mod session;
 mod sign_in;
+mod unknowns;
 mod values;
 mod words;
 
@@ -39,11 +41,14 @@ pub(crate) fn routes() -> Router<House> {
         .route("/updates/{id}/halt", post(live::halt))
         .route("/updates/{id}/hold", post(live::hold))
         .route("/updates/{id}/resume", post(live::resume))
+        .route("/updates/{id}/retry", post(retry::retry))
+        .route("/unknowns", get(unknowns::show).post(unknowns::decide))
         .route("/queue", get(queue::show))
         .route("/channels/{name}/hold", post(queue::hold))
         .route("/channels/{name}/resume", post(queue::resume))
         .route("/system/hold", post(queue::hold_system))
         .route("/system/resume", post(queue::resume_system))
+        .route("/system/trust-clock", post(queue::trust_clock))
         .route("/static/console.css", get(style))
         .route("/static/console.js", get(script))
         .layer(

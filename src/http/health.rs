@@ -4,6 +4,7 @@ use crate::problem::Problem;
 use crate::state::House;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use hyper::StatusCode;
 use hyper::header::CONTENT_TYPE;
 use oyez_dispatch::breaker::BreakerState;
 use oyez_dispatch::progress::CountsView;
@@ -20,10 +21,20 @@ pub(crate) async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// The program runs and its ledger answers.
-pub(crate) async fn ready(State(house): State<House>) -> Result<&'static str, Problem> {
-    house.desk.ledger.holds().await?;
-    Ok("ready\n")
+/// The program runs, its ledger answers, and nothing stands in the way of what people rely on; otherwise 503. Each
+/// further line is a trouble with its code.
+pub(crate) async fn ready(State(house): State<House>) -> Result<Response, Problem> {
+    let troubles = house.desk.troubles().await?;
+    let grave = troubles.iter().any(|trouble| trouble.code.is_grave());
+    let (status, mut text) = if grave {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n".to_owned())
+    } else {
+        (StatusCode::OK, "ready\n".to_owned())
+    };
+    for trouble in troubles {
+        text.push_str(&format!("{}: {}.\n", trouble.code.code(), trouble.line));
+    }
+    Ok((status, text).into_response())
 }
 
 type Labels = [(&'static str, String); 2];
@@ -102,6 +113,7 @@ pub(crate) async fn metrics(State(house): State<House>) -> Result<Response, Prob
         "Partners that get nothing at the moment",
         shut,
     );
+    store(&mut registry, &house).await?;
     let mut text = String::new();
     encode(&mut text, &registry).map_err(|_| {
         Problem::new(
@@ -117,6 +129,37 @@ pub(crate) async fn metrics(State(house): State<House>) -> Result<Response, Prob
         text,
     )
         .into_response())
+}
+
+/// Room, log and troubles of the instance.
+async fn store(registry: &mut Registry, house: &House) -> Result<(), Problem> {
+    let condition = house.desk.ledger.condition();
+    let (wal, free) = (Gauge::<i64>::default(), Gauge::<i64>::default());
+    wal.set(gauge(condition.log_bytes));
+    registry.register(
+        "store_wal_bytes",
+        "Bytes of the store's write-ahead log that are in use",
+        wal,
+    );
+    if let Some(bytes) = condition.free_bytes {
+        free.set(gauge(bytes));
+        registry.register(
+            "store_free_bytes",
+            "Bytes that may still be written on the file system of the data directory",
+            free,
+        );
+    }
+    let troubles = Family::<[(&'static str, String); 1], Gauge>::default();
+    for trouble in house.desk.troubles().await? {
+        let labels = [("code", trouble.code.code().to_owned())];
+        troubles.get_or_create(&labels).set(1);
+    }
+    registry.register(
+        "trouble",
+        "1 for each thing that stands in the way of the whole instance",
+        troubles,
+    );
+    Ok(())
 }
 
 fn gauge(value: u64) -> i64 {

@@ -1,7 +1,10 @@
 //! `/api/v1/openapi.json`: the API described from its own types (OpenAPI 3.1).
 
 use crate::problem::{Fault, ProblemBody};
-use crate::{channels, deliveries, events, incidents, releases, services, subscribers, updates};
+use crate::{
+    channels, deliveries, events, incidents, releases, retries, services, subscribers, system,
+    unknowns, updates,
+};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -13,8 +16,10 @@ use utoipa::{Modify, OpenApi};
         services::list, services::put,
         updates::write, updates::list, updates::one, updates::render_draft, updates::render,
         releases::send, releases::stop, releases::hold, releases::resume, releases::progress, releases::report,
+        retries::failures, retries::retry, unknowns::list, unknowns::decide,
         deliveries::list, events::stream, events::all,
         channels::list, channels::queue, channels::hold, channels::resume, channels::hold_system, channels::resume_system,
+        system::show, system::trust_clock,
         subscribers::add, subscribers::import, subscribers::put_endpoint,
     ),
     components(schemas(ProblemBody, Fault, events::EventBody)),
@@ -57,6 +62,6 @@ mod tests {
             assert!(problem.is_object(), "{operation}");
             seen += 1;
         }
-        assert_eq!(seen, 28);
+        assert_eq!(seen, 34);
     }
 }

@@ -95,6 +95,9 @@ kinds! {
     /// The store is busy.
     Busy = SERVICE_UNAVAILABLE, "busy", "Busy at the moment",
         "Repeat the request in a moment, with the same idempotency key.";
+    /// The disk is full, or nearly.
+    NoRoom = INSUFFICIENT_STORAGE, "no-room", "There is too little room on the disk",
+        "Nothing was changed, and what is released goes on. Make room on the disk of the data directory, then repeat the request with the same idempotency key.";
     /// The store cannot be written.
     StorageFailed = SERVICE_UNAVAILABLE, "storage-failed", "The record cannot be written",
         "Nothing is accepted that cannot be recorded. Look at the disk and at the log of the program.";
@@ -303,11 +306,9 @@ impl From<LedgerError> for Problem {
                     5,
                 )
             }
-            LedgerError::Full(_) => Self::later(
-                Kind::StorageFailed,
-                "There is no room left to write. Nothing was changed; sending goes on by itself once there is room.",
-                60,
-            ),
+            LedgerError::Full(why) => {
+                Self::later(Kind::NoRoom, &format!("{why}. Nothing was changed."), 60)
+            }
             LedgerError::Fenced => {
                 Self::new(Kind::StateConflict, "Somebody else has taken this over.")
             }

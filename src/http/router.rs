@@ -5,7 +5,7 @@ use crate::problem::{Kind, Problem};
 use crate::state::House;
 use crate::{
     callbacks, channels, console, deliveries, events, finish, health, incidents, openapi, public,
-    releases, services, stop, subscribers, updates, well_known,
+    releases, retries, services, stop, subscribers, system, unknowns, updates, well_known,
 };
 use axum::Router;
 use axum::body::Body;
@@ -67,15 +67,21 @@ fn api() -> Router<House> {
         .route("/updates/{id}/stop", post(releases::stop))
         .route("/updates/{id}/hold", post(releases::hold))
         .route("/updates/{id}/resume", post(releases::resume))
+        .route("/updates/{id}/failures", get(retries::failures))
+        .route("/updates/{id}/retry", post(retries::retry))
         .route("/updates/{id}/progress", get(releases::progress))
         .route("/updates/{id}/report", get(releases::report))
         .route("/updates/{id}/deliveries", get(deliveries::list))
         .route("/updates/{id}/stream", get(events::stream))
         .route("/events", get(events::all))
+        .route("/unknowns", get(unknowns::list))
+        .route("/unknowns/decisions", post(unknowns::decide))
         .route("/queue", get(channels::queue))
         .route("/channels", get(channels::list))
         .route("/channels/{name}/hold", post(channels::hold))
         .route("/channels/{name}/resume", post(channels::resume))
+        .route("/system", get(system::show))
+        .route("/system/trust-clock", post(system::trust_clock))
         .route("/system/hold", post(channels::hold_system))
         .route("/system/resume", post(channels::resume_system))
         .route("/subscribers", post(subscribers::add))

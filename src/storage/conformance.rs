@@ -15,6 +15,7 @@ mod crash;
 mod decisions;
 mod dice;
 mod doubt;
+mod fence;
 mod halt;
 mod incident_order;
 mod outcomes;
@@ -26,12 +27,14 @@ mod release;
 mod second_tries;
 mod shut;
 pub mod stage;
+mod superseding;
 mod truth;
 
 pub use audience::*;
 pub use crash::*;
 pub use decisions::*;
 pub use doubt::*;
+pub use fence::*;
 pub use halt::*;
 pub use incident_order::*;
 pub use outcomes::*;
@@ -42,6 +45,7 @@ pub use receipts::*;
 pub use release::*;
 pub use second_tries::*;
 pub use shut::*;
+pub use superseding::*;
 pub use truth::*;
 
 use oyez_domain::BoxFuture;
@@ -53,6 +57,10 @@ pub trait Store: Send + Sync {
     /// Opens the store as a start of the program at `now` would. What was opened before is dropped first; unless
     /// it was told to end, that is a crash.
     fn open(&self, now: Wall) -> BoxFuture<'_, Box<dyn Ledger>>;
+
+    /// Opens it as a start does that does not know of the one before, whose hold on the store was lost. What was
+    /// opened before stays open; verbs of both may come at the same time.
+    fn open_beside(&self, now: Wall) -> BoxFuture<'_, Box<dyn Ledger>>;
 }
 
 /// Makes one `#[tokio::test]` of each promise; `$store` makes a fresh [`Store`].
@@ -85,6 +93,7 @@ macro_rules! ledger_promises {
             a_wait_survives_a_crash,
             an_orphan_of_a_stopped_broadcast_is_unknown,
             unclean_ends_are_counted,
+            an_end_with_something_on_its_way_is_unclean,
             a_retry_knows_the_age_of_its_key,
             a_retry_knows_that_it_may_be_a_second_copy,
             an_orphan_knows_that_it_may_be_a_second_copy,
@@ -121,6 +130,23 @@ macro_rules! ledger_promises {
             order_binds_one_incident_only,
             an_urgent_update_overtakes_other_incidents,
             urgency_passes_to_the_older_update_of_its_incident,
+            a_correction_goes_first_and_the_rest_gives_way,
+            the_older_update_is_not_announced_any_more,
+            what_is_on_its_way_ends_before_the_correction,
+            what_waits_gives_way_to_the_correction,
+            the_few_who_are_not_in_the_newer_audience_get_the_older,
+            the_many_who_are_not_in_the_newer_audience_get_the_older,
+            nobody_is_left_with_nothing_while_audiences_grow,
+            a_correction_can_be_corrected,
+            a_correction_has_the_turn_of_what_it_corrects,
+            a_correction_survives_a_crash_at_any_point,
+            an_older_start_announces_nothing,
+            an_older_start_never_announces_while_a_newer_begins,
+            what_an_older_start_knows_is_kept,
+            a_late_word_takes_the_doubt_away,
+            a_late_word_opens_what_was_called_unknown,
+            a_late_word_does_not_let_the_old_overtake_the_new,
+            a_late_acceptance_calls_back_what_was_to_go_again,
             a_repeated_batch_changes_nothing,
             a_deferred_delivery_is_due_at_its_time,
             what_is_due_goes_before_what_is_fresh,

@@ -1,6 +1,6 @@
 //! `oyez bench`: the real engine with full durability against somebody else's server.
 
-use crate::app::{Access, App};
+use crate::app::{Access, App, storage_failed};
 use crate::args::{Bench, BenchChannel, Global};
 use crate::exit::{Exit, Failure};
 use crate::settings::Sources;
@@ -85,12 +85,16 @@ pub(crate) async fn run(args: &Bench, global: &Global) -> anyhow::Result<Exit> {
     let before = desk.ledger.size_bytes().await?;
     let mut timed = Vec::new();
     for _ in 0..args.releases {
-        timed.push(release(&desk, incident.value.id, args.releases > 1).await?);
+        timed.push(tokio::select! {
+            timed = release(&desk, incident.value.id, args.releases > 1) => timed?,
+            why = engine.failed() => return Err(storage_failed(&why).into()),
+        });
     }
     let after = desk.ledger.size_bytes().await?;
     let measured = sum_up(args, &timed, after.saturating_sub(before));
     terminal::data(global.json, &measured, || text(&measured))?;
-    engine.shut_down().await;
+    let ended = engine.shut_down().await;
+    ended.map_err(|error| storage_failed(&error.to_string()))?;
     let missed = args.releases == 1 && measured.accepted != u64::from(args.recipients);
     Ok(if missed { Exit::SomeFailed } else { Exit::Done })
 }

@@ -12,11 +12,12 @@ mod serve;
 mod service;
 mod subscriber;
 mod system;
+mod unknown;
 mod update;
 mod verify;
 
 use crate::args::{Arguments, Command};
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 
 /// Runs one command.
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Exit> {
@@ -24,7 +25,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         match command {
             Command::Demo(args) => demo::run(&args, &global).await,
             Command::Sandbox(args) => sandbox::run(&args).await,
@@ -35,11 +36,22 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Exit> {
             Command::Verify(args) => verify::run(&args, &global).await,
             Command::Incident(args) => incident::run(args, &global).await,
             Command::Update(args) => update::run(args, &global).await,
+            Command::Unknown(args) => unknown::run(args, &global).await,
             Command::Service(args) => service::run(args, &global).await,
             Command::Subscriber(args) => subscriber::run(args, &global).await,
             Command::Endpoint(args) => endpoint::run(args, &global).await,
             Command::Channel(args) => channel::run(args, &global).await,
             Command::System(args) => system::run(args, &global).await,
         }
-    })
+    });
+    if done.as_ref().is_err_and(is_storage_failed) {
+        // A disk that failed may never answer; nobody waits for what still asks it.
+        runtime.shutdown_background();
+    }
+    done
+}
+
+fn is_storage_failed(error: &anyhow::Error) -> bool {
+    let failure = error.downcast_ref::<Failure>();
+    failure.is_some_and(|failure| failure.exit == Exit::StorageFailed)
 }

@@ -12,7 +12,14 @@ pub(crate) async fn run(global: &Global) -> anyhow::Result<Exit> {
     door::through(global, Need::Read, async |door| {
         let answer = door.get(&["queue"], &[]).await?;
         let rows = wire::queue(&answer)?;
-        terminal::data(global.json, &answer, || text(&rows))?;
+        // In JSON they are `oyez system status`.
+        let troubles = match global.json {
+            true => Vec::new(),
+            false => wire::troubles(&door.get(&["system"], &[]).await?),
+        };
+        terminal::data(global.json, &answer, || {
+            [troubles, vec![text(&rows)]].concat().join("\n")
+        })?;
         Ok(Exit::Done)
     })
     .await

@@ -1,6 +1,6 @@
 //! `oyez serve`: console, API, public page and the engine, until somebody ends it.
 
-use crate::app::{Access, App};
+use crate::app::{Access, App, storage_failed};
 use crate::args::Global;
 use crate::door;
 use crate::exit::{Exit, Failure};
@@ -25,7 +25,7 @@ struct Whereabouts {
     token_file: Option<PathBuf>,
 }
 
-/// Runs until Ctrl-C, SIGTERM, or an outcome cannot be recorded any more.
+/// Runs until Ctrl-C, SIGTERM, or the store fails.
 pub(crate) async fn run(global: &Global) -> anyhow::Result<Exit> {
     let mut settings = Sources::from_process(&global.config).read()?;
     crate::telemetry::start(&settings.log);
@@ -37,6 +37,7 @@ pub(crate) async fn run(global: &Global) -> anyhow::Result<Exit> {
     let socket = control_socket(&path).await?;
     let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
     let (desk, engine) = app.start().await?;
+    let ready = desk.clone();
     let listeners = Listeners {
         network: vec![tcp],
         socket: Some(socket),
@@ -48,39 +49,35 @@ pub(crate) async fn run(global: &Global) -> anyhow::Result<Exit> {
         end.clone(),
     ));
     announce(global, &settings, &path, token_file)?;
+    for trouble in ready.troubles().await? {
+        terminal::say(format!("attention: {}.", trouble.line));
+    }
     let failed = tokio::select! {
-        () = interrupted.cancelled() => false,
-        () = engine.failed() => true,
+        () = interrupted.cancelled() => None,
+        why = engine.failed() => Some(why),
     };
     // Nobody should find a socket that no longer answers.
     drop(std::fs::remove_file(&path));
-    close(engine, &tasks, &end, failed).await
+    match failed {
+        // Crash-only: what is in flight may end as it likes, the next start finds it.
+        Some(why) => Err(storage_failed(&why).into()),
+        None => close(engine, &tasks, &end).await,
+    }
 }
 
-/// New requests are refused first, then what is in flight ends and is recorded.
+/// From the first moment nothing is armed and `/readyz` says so; what is in flight ends and is recorded, then the doors
+/// are closed.
 async fn close(
     engine: Engine,
     tasks: &TaskTracker,
     end: &CancellationToken,
-    failed: bool,
 ) -> anyhow::Result<Exit> {
-    if !failed {
-        tracing::info!("ending: nothing new is sent; what is on its way is finished and recorded");
-    }
+    tracing::info!("ending: nothing new is sent; what is on its way is finished and recorded");
+    let ended = engine.shut_down().await;
     end.cancel();
     tasks.close();
     tasks.wait().await;
-    engine.shut_down().await;
-    if failed {
-        let help = "look at the disk and the log, then start `oyez serve` again: it finds what was on its way";
-        return Err(Failure::new(
-            Exit::StorageFailed,
-            "storage_failed",
-            "outcomes can no longer be recorded, so nothing more is sent",
-            help,
-        )
-        .into());
-    }
+    ended.map_err(|error| storage_failed(&error.to_string()))?;
     Ok(Exit::Done)
 }
 

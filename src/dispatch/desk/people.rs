@@ -31,7 +31,11 @@ impl Desk {
             }
             rows += slice.len() as u64;
             if reader.faults.is_empty() {
-                self.ledger.stage_import(import, &slice).await?;
+                if let Err(error) = self.ledger.stage_import(import, &slice).await {
+                    // Half an import would only take room; what cannot be thrown away now goes at the next start.
+                    drop(self.ledger.commit_import(import, false, &by).await);
+                    return Err(error.into());
+                }
                 staged = true;
             }
         }

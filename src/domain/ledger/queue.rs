@@ -158,7 +158,8 @@ pub trait Queue {
     /// Appends receipts. A receipt for something never armed changes nothing and is counted as forged; one with a
     /// provider's identifier that is not known (yet) is parked for 72 hours and joined when the acceptance comes.
     fn receive<'a>(&'a self, receipts: &'a [ReceiptRecord]) -> Answer<'a, Received>;
-    /// Marks this start of the program as ended on purpose.
+    /// Marks this start of the program as ended on purpose, unless something announced has neither an outcome nor been
+    /// given back: the next start may send that again, as after a crash.
     fn end_cleanly(&self, now: Wall) -> Answer<'_, ()>;
 }
 

@@ -12,6 +12,7 @@ use axum::extract::State;
 use axum::response::Response;
 use oyez_domain::incident::{Incident, Phase};
 use oyez_domain::text::spoken_time;
+use oyez_domain::trouble::Trouble;
 use oyez_domain::update::{NextUpdate, UpdateState};
 
 /// Updates listed.
@@ -49,6 +50,7 @@ struct DashboardPage<'a> {
     channels: Vec<(ChannelBody, Many)>,
     written: Vec<Written>,
     everything_held: Option<String>,
+    troubles: Vec<Trouble>,
 }
 
 /// The page.
@@ -110,6 +112,7 @@ pub(super) async fn show(State(house): State<House>, _: Officer) -> Result<Respo
             .into_iter()
             .find(|(name, _)| name.is_none())
             .map(|(_, why)| why),
+        troubles: crate::system::notices(&house).await?,
     };
     page::html(&page)
 }

@@ -14,6 +14,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use oyez_dispatch::queue::ShutPartner;
 use oyez_domain::channel::ChannelName;
+use oyez_domain::trouble::Trouble;
 
 /// One channel of the page.
 struct Lane {
@@ -39,6 +40,7 @@ struct QueuePage<'a> {
     organisation: &'a str,
     lanes: Vec<Lane>,
     everything_held: Option<String>,
+    troubles: Vec<Trouble>,
 }
 
 /// The page.
@@ -90,6 +92,7 @@ pub(super) async fn show(State(house): State<House>, _: Officer) -> Result<Respo
             .into_iter()
             .find(|(name, _)| name.is_none())
             .map(|(_, why)| why),
+        troubles: crate::system::notices(&house).await?,
     })
 }
 
@@ -170,4 +173,13 @@ pub(super) async fn resume_system(
     officer: Officer,
 ) -> Result<Response, Problem> {
     set_held(&house, officer, None, None).await
+}
+
+/// Says that the machine's clock is right after it jumped.
+pub(super) async fn trust_clock(
+    State(house): State<House>,
+    officer: Officer,
+) -> Result<Response, Problem> {
+    house.desk.trust_clock(officer.actor());
+    Ok(Redirect::to("/console/queue").into_response())
 }

@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::response::Response;
 use http_body_util::BodyExt;
 use hyper::{HeaderMap, Request, StatusCode};
+use oyez_dispatch::clock_guard::ClockGuard;
 use oyez_dispatch::event::Events;
 use oyez_dispatch::supervisor::{Mailboxes, lives};
 use oyez_dispatch::{ConfiguredChannel, Desk, EngineSettings};
@@ -188,15 +189,18 @@ impl Fixture {
             public_url: "https://status.example.gov.uk".to_owned(),
             time_zone: "Europe/London".to_owned(),
         };
+        let guard = Arc::new(ClockGuard::new(clock));
         let desk = Desk {
             organisation: Arc::new(organisation),
             reference_key: ReferenceKey::new(&ledger.reference_secret()),
             ledger,
-            clock,
+            clock: Arc::clone(&guard) as _,
+            guard,
             random,
             lives,
             events: Events::default(),
             settings: EngineSettings::default(),
+            ending: CancellationToken::new(),
         };
         let settings: HttpSettings = serde_json::from_value(json!({ "token": TOKEN })).unwrap();
         let house = House::new(desk.clone(), settings.clone(), CancellationToken::new());

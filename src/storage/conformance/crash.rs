@@ -157,3 +157,19 @@ pub async fn unclean_ends_are_counted(store: &dyn Store) {
     let stage = stage.crash(at(40)).await;
     assert_eq!(stage.ledger.unclean_ends().await.unwrap(), 1);
 }
+
+/// An end that gave up on something on its way is counted like a crash: that may be sent twice.
+pub async fn an_end_with_something_on_its_way_is_unclean(store: &dyn Store) {
+    let mut stage = Stage::with_people(store, 4).await;
+    let window = first_window(&stage.release(&Plan::default()).await);
+    stage
+        .record(&[accepted(&window, &window.armed[0], at(11))])
+        .await;
+    stage.ledger.end_cleanly(at(12)).await.unwrap();
+    let mut stage = stage.crash(at(20)).await;
+    assert_eq!(stage.ledger.unclean_ends().await.unwrap(), 1);
+    stage.drain(MAIL, at(21)).await;
+    stage.ledger.end_cleanly(at(22)).await.unwrap();
+    let stage = stage.crash(at(30)).await;
+    assert_eq!(stage.ledger.unclean_ends().await.unwrap(), 1);
+}

@@ -103,10 +103,11 @@ fn orphan(
     Ok(())
 }
 
-/// Notes that this start ended on purpose.
+/// Notes that this start ended on purpose. One that gave up on something on its way did not: that may be sent twice.
 pub(super) fn end(connection: &Connection, boot: i64, now: Wall) -> Step<()> {
     connection.execute(
-        "UPDATE boot SET ended_at = ?2 WHERE id = ?1",
+        "UPDATE boot SET ended_at = ?2 WHERE id = ?1
+         AND NOT EXISTS (SELECT 1 FROM window_ WHERE outstanding > 0)",
         params![boot, now.0],
     )?;
     Ok(())
@@ -123,5 +124,6 @@ pub(super) fn unclean_ends(connection: &Connection, running: Option<i64>) -> Ste
 
 /// The newest start.
 pub(super) fn newest(connection: &Connection) -> Step<Option<i64>> {
-    Ok(connection.query_row("SELECT max(id) FROM boot", [], |row| row.get(0))?)
+    let mut statement = connection.prepare_cached("SELECT max(id) FROM boot")?;
+    Ok(statement.query_row([], |row| row.get(0))?)
 }

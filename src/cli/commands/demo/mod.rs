@@ -4,10 +4,10 @@ mod story;
 mod town;
 mod verdict;
 
-use crate::app::{Access, App};
+use crate::app::{Access, App, storage_failed};
 use crate::args::{Demo, Global};
 use crate::bars::Bars;
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 use crate::terminal::{self, say};
 use anyhow::Context;
 use oyez_dispatch::event::Event;
@@ -51,7 +51,10 @@ pub(crate) async fn run(args: &Demo, global: &Global) -> anyhow::Result<Exit> {
     let mut events = desk.events.listen();
     let released = story.release(&desk, args.recipients).await?;
     let bars = (!global.json).then(|| Bars::new(terminal::is_terminal()));
-    let progress = watch(&desk, &released, &mut events, bars, &interrupted).await?;
+    let progress = tokio::select! {
+        progress = watch(&desk, &released, &mut events, bars, &interrupted) => progress?,
+        why = engine.failed() => return Err(storage_failed(&why).into()),
+    };
     let stopped = interrupted.is_cancelled();
     let progress = if stopped {
         progress
@@ -69,7 +72,7 @@ pub(crate) async fn run(args: &Demo, global: &Global) -> anyhow::Result<Exit> {
         say("Press Ctrl-C to end.");
         interrupted.cancelled().await;
     }
-    close(engine, story.sandbox, end, &tasks).await;
+    close(engine, story.sandbox, end, &tasks).await?;
     Ok(match (stopped, stays, verdict.agrees) {
         (true, ..) => Exit::Interrupted,
         (false, true, true) | (false, false, true) => Exit::Done,
@@ -121,7 +124,7 @@ async fn watch(
 
 /// Halts the unsent rest and waits until what was on its way has ended.
 async fn stop(desk: &Desk, released: &Release) -> anyhow::Result<Progress> {
-    let mut progress = desk
+    let halted = desk
         .stop(
             released.update,
             None,
@@ -129,6 +132,7 @@ async fn stop(desk: &Desk, released: &Release) -> anyhow::Result<Progress> {
             "demo",
         )
         .await?;
+    let mut progress = halted.progress;
     while !progress.finished {
         desk.clock.sleep_until(desk.clock.now().plus(LOOK)).await;
         progress = desk.progress(released.update).await?;
@@ -150,9 +154,15 @@ async fn await_receipts(
     Ok(progress)
 }
 
-async fn close(engine: Engine, sandbox: Sandbox, end: CancellationToken, tasks: &TaskTracker) {
-    engine.shut_down().await;
+async fn close(
+    engine: Engine,
+    sandbox: Sandbox,
+    end: CancellationToken,
+    tasks: &TaskTracker,
+) -> Result<(), Failure> {
+    let ended = engine.shut_down().await;
     end.cancel();
     sandbox.shutdown().await;
     tasks.close();
+    ended.map_err(|error| storage_failed(&error.to_string()))
 }

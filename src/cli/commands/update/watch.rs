@@ -1,5 +1,6 @@
 //! `oyez update watch`: bars until the update is settled, held, or the person has seen enough.
 
+use crate::app::storage_failed;
 use crate::args::Global;
 use crate::bars::Bars;
 use crate::door::{self, Door, Need};
@@ -49,7 +50,7 @@ pub(super) async fn follow(
     let watched = tokio::select! {
         watched = to_the_end(door, update, &mut bars) => watched.map(Some),
         () = interrupted.cancelled() => Ok(None),
-        () = door.failed() => Err(lost().into()),
+        why = door.failed() => return Err(storage_failed(&why).into()),
         () = over => {
             bars.finish();
             say(format!("Still running. oyez update watch {update} goes on watching."));
@@ -149,13 +150,4 @@ fn detached(door: &Door, update: &str) -> String {
             "Sending continues on the server.  oyez update watch {update} | oyez update stop {update} --reason …"
         )
     }
-}
-
-fn lost() -> Failure {
-    Failure::new(
-        Exit::StorageFailed,
-        "storage_failed",
-        "outcomes can no longer be recorded, so nothing more is sent",
-        "look at the disk, then start `oyez serve`: it finds what was on its way",
-    )
 }
