@@ -8,6 +8,7 @@
 mod adapters;
 mod cli_bad_input;
 mod cli_round_trip;
+mod fitting;
 mod import;
 mod incident_order;
 mod isolation;
