@@ -41,6 +41,11 @@ impl StorageSettings {
         self.data_dir.join("oyez.db")
     }
 
+    /// The database's write-ahead log.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.data_dir.join("oyez.db-wal")
+    }
+
     /// The key.
     pub fn key(&self) -> PathBuf {
         self.key_file

@@ -20,6 +20,7 @@ mod incidents;
 mod keeper;
 mod left_over;
 mod lineage;
+mod log_tail;
 mod migration;
 mod opening;
 mod order;

@@ -59,6 +59,8 @@ pub(super) struct Found {
     pub(super) noted: Option<Wall>,
     /// The file is not as it was closed.
     pub(super) altered: bool,
+    /// Commits that stood in the write-ahead log behind a damaged place.
+    pub(super) cut_off: u64,
     /// Something was released at some time.
     pub(super) released: bool,
     /// Broadcasts with something still to be sent that is still useful.
@@ -71,6 +73,7 @@ impl Found {
         connection: &Connection,
         notes: &Notes,
         altered: bool,
+        cut_off: u64,
         now: Wall,
     ) -> Step<Self> {
         let machine = text(connection, "machine")?;
@@ -92,6 +95,7 @@ impl Found {
             alive_at: alive_at(connection)?,
             noted: notes.alive_at,
             altered,
+            cut_off,
             released,
             due: super::words::natural(due),
         })
@@ -113,6 +117,12 @@ impl Found {
             "this database is a copy of the one that was last used".to_owned()
         } else if self.noted.is_some_and(|noted| noted > alive_at) {
             "this database is older than the one that was last used here".to_owned()
+        } else if self.cut_off > 0 {
+            format!(
+                "the write-ahead log is damaged and its last {} entries cannot be read: what they say was sent may be \
+                 sent again",
+                self.cut_off
+            )
         } else if self.altered {
             "this database was changed while oyez did not run".to_owned()
         } else if alive_at.since(now) > AHEAD {
@@ -219,6 +229,7 @@ mod tests {
             alive_at: Some(at(10)),
             noted: None,
             altered: false,
+            cut_off: 0,
             released: true,
             due: 2,
         }
@@ -278,6 +289,14 @@ mod tests {
                 },
                 here.clone(),
                 "was changed while",
+            ),
+            (
+                Found {
+                    cut_off: 7,
+                    ..found()
+                },
+                here.clone(),
+                "its last 7 entries cannot be read",
             ),
             (
                 Found {

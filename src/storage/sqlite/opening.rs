@@ -4,7 +4,7 @@ use super::fault::{Fault, Gravity, Step};
 use super::lineage::{self, Found, Place};
 use super::soundness::{self, Check, Since};
 use super::vitals::Vitals;
-use super::{boot, connection, import, migration};
+use super::{boot, connection, import, log_tail, migration};
 use crate::directory::{DirectoryLock, OpenError, StorageSettings};
 use crate::disk::{Ballast, Limits, Space};
 use crate::key::Keys;
@@ -49,12 +49,14 @@ pub(super) fn open(
     let keys = Keys::load_or_create(settings, random)?;
     let log_bytes = vitals.limits.log;
     let mut connection = connection::writer(&path, log_bytes).map_err(|e| refused(&path, &e))?;
+    let cut_off = log_tail::commits_cut_off(&connection, &settings.log());
+    let cut_off = cut_off.map_err(|fault| not_begun(fault, settings))?;
     migration::migrate(&mut connection, &path)?;
     check_key(&connection, &keys, settings, true)?;
     let checking = soundness::check(&path, since, notes.suspect, &vitals)?;
     let here = Place::here(settings);
     let boot = begin(&mut connection, |connection| {
-        let found = Found::read(connection, &notes, since == Since::Altered, now)?;
+        let found = Found::read(connection, &notes, since == Since::Altered, cut_off, now)?;
         import::discard_all(connection)?;
         let boot = boot::start(connection, now)?;
         let doubt = found.doubt(&here, now);
