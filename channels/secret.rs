@@ -60,7 +60,11 @@ pub(crate) fn required(
     })
 }
 
-fn read(field: &str, path: &Path) -> Result<String, Refusal> {
+/// The text of a file that nobody else may read.
+///
+/// # Errors
+/// When it cannot be read, is no small file, or is open to others.
+pub(crate) fn read(field: &str, path: &Path) -> Result<String, Refusal> {
     let refuse = |code: &str, why: String| Refusal::new(field, code, why);
     let unreadable = |error: std::io::Error| {
         refuse(

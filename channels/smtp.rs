@@ -1,6 +1,7 @@
 //! Mail through a relay: one message per recipient over our own long-lived, pipelined connections.
 
 mod dial;
+mod dkim;
 mod message;
 mod pool;
 mod session;
@@ -8,6 +9,7 @@ mod wire;
 
 use crate::registry::{Surroundings, between};
 use crate::secret;
+use dkim::Signer;
 use lettre::message::Mailbox;
 use message::{Envelope, Headers};
 use oyez_domain::address::AddressKind;
@@ -19,7 +21,7 @@ use oyez_domain::outcome::Verdict;
 use oyez_domain::parcel::{Parcel, Secret};
 use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt};
 use oyez_domain::rendered::Rendered;
-use oyez_domain::{BoxFuture, Channel, Refusal};
+use oyez_domain::{BoxFuture, Channel, Clock, Refusal};
 use pool::Pool;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -59,6 +61,9 @@ pub struct Settings {
     /// Domain that bounces return to, as `b+REFERENCE@DOMAIN`; left out, that of `from`.
     #[serde(default)]
     pub bounce_domain: Option<String>,
+    /// Keys that sign each mail, usually one RSA key and, if wanted, an Ed25519 key; none where the relay signs.
+    #[serde(default)]
+    pub dkim: Vec<dkim::Settings>,
     /// The name given in EHLO; left out, the domain of `from`.
     #[serde(default)]
     pub hello: Option<String>,
@@ -161,6 +166,7 @@ impl Settings {
             (Ok(_), _) => {}
         }
         faults.extend(dial::tls(self).err());
+        faults.extend(self.dkim.iter().filter_map(|key| Signer::read(key).err()));
         faults
     }
 
@@ -241,7 +247,9 @@ pub(crate) struct Smtp {
     name: ChannelName,
     headers: Headers,
     bounce_domain: String,
+    signers: Vec<Signer>,
     pool: Pool,
+    clock: Arc<dyn Clock>,
 }
 
 impl Smtp {
@@ -276,6 +284,13 @@ impl Smtp {
             name: name.clone(),
             headers,
             bounce_domain: settings.bounce_domain.clone().unwrap_or(domain),
+            signers: settings
+                .dkim
+                .iter()
+                .map(Signer::read)
+                .collect::<Result<_, _>>()
+                .map_err(one)?,
+            clock: Arc::clone(&around.clock),
             pool: Pool::new(route, limits, Arc::clone(&around.clock)),
         })
     }
@@ -284,7 +299,7 @@ impl Smtp {
         let letter = Envelope {
             sender: format!("b+{}@{}", parcel.reference, self.bounce_domain),
             recipient: parcel.address.reveal(),
-            message: message::splice(parcel),
+            message: message::signed(message::splice(parcel), &self.signers, self.clock.wall()),
         };
         self.pool.send(&letter).await
     }

@@ -1,6 +1,7 @@
 //! Servers and verifiers that this project did not write, in front of the real adapters.
 
 mod aiosmtpd;
+mod dkimpy;
 mod mastodon_mock;
 mod smtp_sink;
 mod standard_webhooks;

@@ -1,6 +1,7 @@
 //! One mail, made once by lettre with marked places for the personal parts, ready for the wire.
 
 use crate::letter::Letter;
+use crate::smtp::dkim::Signer;
 use lettre::Message;
 use lettre::message::header::{self, ContentTransferEncoding, HeaderName, HeaderValue};
 use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
@@ -9,6 +10,7 @@ use oyez_domain::channel::ChannelName;
 use oyez_domain::notice::Notice;
 use oyez_domain::parcel::Parcel;
 use oyez_domain::rendered::{Fit, Personal, Rendered};
+use oyez_domain::time::Wall;
 use std::borrow::Cow;
 use std::time::SystemTime;
 
@@ -49,6 +51,29 @@ pub(crate) fn splice(parcel: &Parcel) -> Vec<u8> {
         Personal::StopToken => parcel.stop_token.as_str().into(),
         Personal::Time => date(parcel),
     })
+}
+
+/// The message with a signature of each key before it.
+pub(crate) fn signed(message: Vec<u8>, signers: &[Signer], now: Wall) -> Vec<u8> {
+    if signers.is_empty() {
+        return message;
+    }
+    let wire = String::from_utf8_lossy(&message);
+    let plain = unstuff(&wire);
+    let mut signed: Vec<u8> = signers
+        .iter()
+        .filter_map(|signer| signer.header(&plain, now))
+        .collect::<String>()
+        .into_bytes();
+    signed.extend_from_slice(&message);
+    signed
+}
+
+/// What the receiver reads: no doubled dots, no final one.
+fn unstuff(wire: &str) -> String {
+    wire.strip_suffix(".\r\n")
+        .unwrap_or(wire)
+        .replace("\r\n..", "\r\n.")
 }
 
 fn date(parcel: &Parcel) -> Cow<'static, str> {
