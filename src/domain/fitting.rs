@@ -59,6 +59,7 @@ impl Room<'_> {
             return self.finish(dressed);
         }
         let short = notice.short().filter(|short| short != whole);
+        let whole_folded = dressed.fit.offer.filter(|offer| self.takes(offer));
         let wording = short.as_deref().unwrap_or(whole);
         let cuts = Cut::ways(wording, notice);
         for cut in &cuts {
@@ -67,22 +68,14 @@ impl Room<'_> {
                 let mut dressed = self.dress(notice, &cut.to(many));
                 dressed.fit.shortened = short.is_some();
                 dressed.fit.left_out = cut.left_out(many);
+                dressed.fit.offer = whole_folded.or(dressed.fit.offer);
                 return self.finish(dressed);
             }
         }
         let shortest = cuts.iter().map(|cut| self.dress(notice, &cut.to(1)));
         let missed = shortest.filter_map(|dressed| self.excess(&dressed)).min();
-        let offer = self
-            .dress(notice, wording)
-            .fit
-            .offer
-            .filter(|offer| self.takes(offer));
-        Err(self.too_long(
-            missed.unwrap_or((0, LengthUnit::Byte)),
-            wording,
-            short.is_some(),
-            offer,
-        ))
+        let missed = missed.unwrap_or((0, LengthUnit::Byte));
+        Err(self.too_long(missed, wording, short.is_some(), whole_folded))
     }
 
     /// By how much a text misses the limit that it misses most, and in what. Signs that are not carried have no length:

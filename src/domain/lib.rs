@@ -12,7 +12,6 @@ pub mod channel;
 pub mod delivery;
 pub mod error;
 pub mod fitting;
-pub mod fitting;
 pub mod id;
 pub mod incident;
 pub mod invariants;

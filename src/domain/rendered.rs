@@ -58,7 +58,7 @@ pub struct Fit {
     pub numbers_held: bool,
 }
 
-/// Foldings with which a text needs fewer parts.
+/// Foldings with which a text needs fewer parts, or fits whole where it was too long.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offer {
     /// What would change.
@@ -124,13 +124,15 @@ impl Fit {
             notes.push(format!("Changed: {}.", list(&self.foldings)));
         }
         if let Some(offer) = &self.offer {
-            let now = self.sms.map_or(0, |sms| sms.parts);
-            let parts = LengthUnit::Part.label(offer.parts);
-            notes.push(format!(
-                "It would need {} {parts} instead of {now} if {}.",
-                offer.parts,
-                list(&offer.foldings)
-            ));
+            let parts = format!("{} {}", offer.parts, LengthUnit::Part.label(offer.parts));
+            let gain = match self.sms {
+                _ if self.shortened || !self.left_out.is_empty() => {
+                    format!("The whole text would fit in {parts}")
+                }
+                Some(now) => format!("It would need {parts} instead of {}", now.parts),
+                None => format!("It would need {parts}"),
+            };
+            notes.push(format!("{gain} if {}.", list(&offer.foldings)));
         }
         if self.numbers_held {
             notes.push(

@@ -70,7 +70,7 @@ impl Room<'_> {
 
     pub(super) fn unconfirmed(&self, foldings: &[Folding]) -> Refusal {
         let why = format!(
-            "{} cannot carry every sign as it is: {}. Accept that, or change the text",
+            "{} cannot carry every sign as it is: {}. Accept that (accept_folding), or change the text",
             self.channel,
             list(foldings)
         );

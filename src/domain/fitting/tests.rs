@@ -225,6 +225,16 @@ fn where_every_sign_is_carried_folding_is_offered_with_what_it_saves_and_done_wh
     let fitted = sms(Charset::Ucs2, 3, &accepted, &text).unwrap();
     assert!(fitted.text.starts_with("Don't"));
     assert_eq!(fitted.fit.notes(), ["Changed: ’ becomes '."]);
+    // Folded, nothing has to be left out.
+    let long = format!("Don’t cancel it.{}", " And more of it.".repeat(5));
+    let fit = sms(Charset::Ucs2, 1, &open, &long).unwrap().fit;
+    assert_eq!(fit.left_out.len(), 5);
+    assert_eq!(
+        fit.notes()[1],
+        "The whole text would fit in 1 part if ’ becomes '."
+    );
+    let fitted = sms(Charset::Ucs2, 1, &accepted, &long).unwrap();
+    assert_eq!(fitted.text, long.replace('’', "'"));
     // Nothing is gained here, so nothing is changed.
     assert_eq!(
         sms(Charset::Ucs2, 3, &accepted, "Don’t").unwrap().text,

@@ -54,6 +54,25 @@ impl Audience {
         })
     }
 
+    /// What they cost together, in pence, at the dearest language of each channel; nothing where no channel has a
+    /// price.
+    pub(super) fn pence(&self, previews: &Value) -> Option<f64> {
+        let dearest = |share: &Share| {
+            let of_channel = door::rows(previews)
+                .iter()
+                .filter(|preview| word(preview, "channel") == share.channel);
+            let prices = of_channel.filter_map(|preview| preview.get("price_pence")?.as_f64());
+            // No audience has so many that the number would lose its last digit.
+            prices
+                .reduce(f64::max)
+                .map(|pence| pence * share.messages as f64)
+        };
+        self.channels
+            .iter()
+            .filter_map(dearest)
+            .reduce(|sum, pence| sum + pence)
+    }
+
     /// `1,003 messages: residents_email 500, residents_sms 500, …`.
     pub(super) fn words(&self) -> String {
         let Some(messages) = self.messages else {

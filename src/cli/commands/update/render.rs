@@ -52,7 +52,7 @@ fn version(preview: &Value) -> String {
     let notes = notes.iter().filter_map(Value::as_str);
     let lines = std::iter::once(format!("== {channel} ({kind}, {language})  {says}"))
         .chain(notes.map(|note| format!("   {note}")))
-        .chain((!text.is_empty()).then_some(text));
+        .chain((!text.is_empty()).then(|| text.trim_end().to_owned()));
     lines.collect::<Vec<_>>().join("\n")
 }
 

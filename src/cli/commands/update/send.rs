@@ -76,10 +76,16 @@ async fn dry_run(
         .post(&["updates", &reference, "render"], &consent, None)
         .await?;
     let audience = Audience::count(door, update).await?;
-    let answer = json!({"update": update, "previews": door::rows(&previews), "audience": audience});
+    let pence = audience.pence(&previews);
+    let answer = json!({
+        "update": update, "previews": door::rows(&previews), "audience": audience, "cost_pence": pence
+    });
+    let cost = pence.map_or_else(String::new, |pence| {
+        format!(", about £{:.2} in all", pence / 100.0)
+    });
     terminal::data(global.json, &answer, || {
         format!(
-            "{}\n\n{}\nNothing was sent.",
+            "{}\n\n{}{cost}\nNothing was sent.",
             render::text(&previews),
             audience.words()
         )
