@@ -2,7 +2,7 @@
 
 use oyez_domain::time::{Boot, Wall};
 use oyez_domain::{BoxFuture, Clock, Random};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// The operating system's clocks.
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,12 +17,18 @@ impl Clock for SystemClock {
         Boot(Duration::new(seconds, nanos))
     }
 
+    // Asked through the C library, not straight of the kernel, so that a test can shift it for the whole program.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that may ask the operating system"
+    )]
     fn wall(&self) -> Wall {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+        let micros = |span: Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
         Wall(
-            time.tv_sec
-                .saturating_mul(1_000_000)
-                .saturating_add(time.tv_nsec / 1000),
+            match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
+                Ok(after) => micros(after),
+                Err(before) => -micros(before.duration()),
+            },
         )
     }
 
