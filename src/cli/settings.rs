@@ -4,8 +4,8 @@ use crate::exit::{Exit, Failure};
 use crate::sections;
 use crate::telemetry::LogSettings;
 use config::{Config, Environment, File, FileFormat};
-use oyez_channels::registry::Via;
-use oyez_dispatch::settings::{ChannelSettings, EngineSettings, PaceSettings};
+use oyez_channels::registry::{KINDS, Via};
+use oyez_dispatch::settings::{ChannelSettings, EngineSettings, PaceSettings, check_on_unknown};
 use oyez_domain::Refusal;
 use oyez_domain::channel::OnUnknown;
 use oyez_domain::organisation::Organisation;
@@ -246,7 +246,11 @@ impl Settings {
                     ..fault
                 });
             }
-            faults.extend(channel.engine().check(&format!("channels.{name}")));
+            let field = format!("channels.{name}");
+            faults.extend(channel.engine().check(&field));
+            let kind = KINDS.iter().find(|kind| kind.kind == channel.via.kind());
+            let unsafe_twice = |kind| check_on_unknown(channel.on_unknown, kind, &field);
+            faults.extend(kind.and_then(unsafe_twice));
         }
         faults
     }

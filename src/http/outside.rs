@@ -4,6 +4,7 @@ mod api;
 mod callbacks;
 mod connections;
 mod console;
+mod decisions;
 mod house;
 mod public;
 mod streams;

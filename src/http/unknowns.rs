@@ -123,8 +123,9 @@ fn asked(query: &str) -> Result<WhichBody, Problem> {
             "update" => &mut which.update,
             "channel" => &mut which.channel,
             "reason" => &mut which.reason,
+            "to" => &mut which.to,
             _ => {
-                let why = "there are update, channel and reason";
+                let why = "there are update, channel, reason and to";
                 faults.push(Refusal::new(&*name, "unknown_parameter", why));
                 continue;
             }
@@ -140,7 +141,8 @@ fn asked(query: &str) -> Result<WhichBody, Problem> {
 
 /// What may have been sent, by update, channel and reason, oldest update first.
 #[utoipa::path(get, path = "/api/v1/unknowns", tag = "sending",
-    params(("update" = Option<String>, Query), ("channel" = Option<String>, Query), ("reason" = Option<String>, Query)),
+    params(("update" = Option<String>, Query), ("channel" = Option<String>, Query), ("reason" = Option<String>, Query),
+        ("to" = Option<String>, Query, description = "Only to this address")),
     responses((status = 200, body = Listing<UnknownBody>), (status = "default", body = crate::problem::ProblemBody)))]
 pub(crate) async fn list(
     State(house): State<House>,

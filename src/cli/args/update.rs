@@ -24,6 +24,8 @@ pub(crate) enum Update {
     },
     /// Halt what is unsent, at once.
     Stop(UpdateStop),
+    /// Try again what failed, by reason. Without a reason it lists which can succeed.
+    Retry(UpdateRetry),
     /// Hold: nothing new leaves until it is resumed.
     Hold {
         /// Identifier or reference.
@@ -99,6 +101,10 @@ pub(crate) struct UpdateNew {
     /// Overtakes everything else.
     #[arg(long)]
     pub(crate) urgent: bool,
+    /// Takes the place of older updates of the incident that are still waiting; corrections, all clears and urgent
+    /// updates always do.
+    #[arg(long)]
+    pub(crate) supersede: bool,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -125,6 +131,24 @@ pub(crate) struct UpdateSend {
     /// Characters that a gateway cannot carry, or that cost dear, become the plainer ones that `render` shows.
     #[arg(long)]
     pub(crate) accept_folding: bool,
+    /// Makes a repeat of this very command harmless.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) idempotency_key: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Only what another attempt can mend is tried again, with nothing charged.\n\nExamples:\n  oyez update retry 7QX-4HM\n  oyez update retry 7QX-4HM --reason phone_off --reason inbox_full\n  oyez update retry 7QX-4HM --reason auth_failed --channel residents_sms"
+)]
+pub(crate) struct UpdateRetry {
+    /// Identifier or reference.
+    pub(crate) update: String,
+    /// Reason code; once for each.
+    #[arg(long = "reason", value_name = "CODE")]
+    pub(crate) reasons: Vec<String>,
+    /// This channel only.
+    #[arg(long)]
+    pub(crate) channel: Option<String>,
     /// Makes a repeat of this very command harmless.
     #[arg(long, value_name = "KEY")]
     pub(crate) idempotency_key: Option<String>,

@@ -5,7 +5,7 @@ use oyez_domain::LedgerError;
 use oyez_domain::address::Address;
 use oyez_domain::channel::ChannelName;
 use oyez_domain::delivery::DeliveryState;
-use oyez_domain::id::UpdateId;
+use oyez_domain::id::{BroadcastId, Ordinal, UpdateId};
 use oyez_domain::ledger::{Decision, DeliveryFilter, Done, Idempotency, UnknownFilter};
 use oyez_domain::outcome::Reason;
 use oyez_domain::reference::UpdateReference;
@@ -64,7 +64,7 @@ impl Desk {
         Ok(rows)
     }
 
-    /// Of these, only what went to one address.
+    /// Of these, only what went to one address; a filter that finds nothing where that is so.
     pub async fn unknown_to(
         &self,
         which: UnknownFilter,
@@ -84,10 +84,9 @@ impl Desk {
             let found = self.ledger.deliveries(update, &filter).await?;
             deliveries.extend(found.iter().map(|found| (found.broadcast, found.ordinal)));
         }
-        // An empty list would mean everybody.
+        // An empty list would mean everybody. Broadcasts are counted from 1.
         if deliveries.is_empty() {
-            let what = "a message to that address that may have been sent".to_owned();
-            return Err(LedgerError::NotFound(what).into());
+            deliveries.push((BroadcastId(0), Ordinal(0)));
         }
         Ok(UnknownFilter {
             deliveries,

@@ -1,6 +1,7 @@
 //! One update: fitted to its channels while it is a draft, and watched, held and stopped once it is out.
 
 use super::preview;
+use super::retry::{self, Failure};
 use super::row::Row;
 use super::session::Officer;
 use super::words::{Many, about, many};
@@ -15,6 +16,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use hyper::HeaderMap;
 use oyez_dispatch::progress::{BroadcastProgress, Progress, ReasonCount};
 use oyez_domain::broadcast::BroadcastState;
+use oyez_domain::ledger::UnknownFilter;
 use oyez_domain::text::spoken_time;
 use oyez_domain::update::{Update, UpdateState};
 
@@ -49,6 +51,11 @@ struct LivePage<'a> {
     headline: String,
     released: String,
     held: bool,
+    unknown: Many,
+    /// What failed and can be tried again.
+    failures: Vec<Failure>,
+    /// Makes a second press of a button harmless.
+    key: String,
     table: LiveTable,
 }
 
@@ -169,7 +176,15 @@ pub(super) async fn show(
     }
     let progress = house.desk.progress(update.id).await?;
     let zone = &house.desk.organisation.time_zone;
+    let failures = if progress.counts.failed > 0 {
+        retry::failures(&house, update.id).await?
+    } else {
+        Vec::new()
+    };
     page::html(&LivePage {
+        unknown: unsettled(&house, &progress).await?,
+        failures,
+        key: house.random_text::<16>(),
         organisation: &house.desk.organisation.name,
         reference: update.reference.to_string(),
         headline: format!("{}{}", update.kind.prefix(), update.headline),
@@ -180,6 +195,19 @@ pub(super) async fn show(
             .any(|b| b.state == BroadcastState::Held),
         table: LiveTable::new(&house, progress),
     })
+}
+
+/// What may have been sent and was not given up.
+async fn unsettled(house: &House, progress: &Progress) -> Result<Many, Problem> {
+    if progress.counts.unknown == 0 {
+        return Ok(Many(0));
+    }
+    let of_this = UnknownFilter {
+        update: Some(progress.update),
+        ..UnknownFilter::default()
+    };
+    let rows = house.desk.unknowns(&of_this).await?;
+    Ok(Many(rows.iter().map(|row| row.count).sum()))
 }
 
 /// The part of the page that changes.

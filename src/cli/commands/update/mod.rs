@@ -1,19 +1,21 @@
 //! `oyez update`: writing, sending, watching and halting statements.
 
 mod audience;
+mod halt;
 mod render;
 mod report;
+mod retry;
 mod send;
 mod watch;
 
-use crate::args::{Global, Update, UpdateNew, UpdateStop};
+use crate::args::{Global, Update, UpdateNew};
 use crate::door::{self, Need};
 use crate::exit::{Exit, Failure};
 use crate::terminal::say;
-use crate::{input, terminal, wire};
+use crate::{input, terminal};
 use oyez_domain::audience::AudienceRule;
 use oyez_domain::update::UpdateDraft;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Runs one of the verbs.
 pub(crate) async fn run(command: Update, global: &Global) -> anyhow::Result<Exit> {
@@ -22,11 +24,14 @@ pub(crate) async fn run(command: Update, global: &Global) -> anyhow::Result<Exit
         Update::Render { update } => render::run(&update, global).await,
         Update::Send(args) => send::run(&args, global).await,
         Update::Watch { update, timeout } => watch::run(&update, timeout, global).await,
-        Update::Stop(args) => stop(&args, global).await,
-        Update::Hold { update, channel } => hold(&update, channel.as_deref(), true, global).await,
-        Update::Resume { update, channel } => {
-            hold(&update, channel.as_deref(), false, global).await
+        Update::Stop(args) => halt::stop(&args, global).await,
+        Update::Hold { update, channel } => {
+            halt::hold(&update, channel.as_deref(), true, global).await
         }
+        Update::Resume { update, channel } => {
+            halt::hold(&update, channel.as_deref(), false, global).await
+        }
+        Update::Retry(args) => retry::run(&args, global).await,
         Update::Report { update, to } => report::run(&update, to.as_deref(), global).await,
         Update::List => list(global).await,
     }
@@ -64,8 +69,13 @@ fn draft(args: UpdateNew) -> anyhow::Result<UpdateDraft> {
         {
             members.insert("incident".to_owned(), incident.into());
         }
-        if let (true, Some(members)) = (args.accept_folding, value.as_object_mut()) {
-            members.insert("accept_folding".to_owned(), true.into());
+        for (flag, name) in [
+            (args.accept_folding, "accept_folding"),
+            (args.supersede, "supersedes"),
+        ] {
+            if let (true, Some(members)) = (flag, value.as_object_mut()) {
+                members.insert(name.to_owned(), true.into());
+            }
         }
         return Ok(input::shaped(file, value)?);
     }
@@ -78,6 +88,7 @@ fn draft(args: UpdateNew) -> anyhow::Result<UpdateDraft> {
         incident: args.incident.unwrap_or_default(),
         kind: args.kind,
         urgent: args.urgent,
+        supersedes: args.supersede,
         headline: args.headline.unwrap_or_default(),
         what_to_do: args.what_to_do,
         what_not_to_do: args.what_not_to_do,
@@ -107,55 +118,6 @@ fn short(text: &str) -> Result<(String, String), Failure> {
         let what = format!("{text:?} names no language, so nothing was written");
         Failure::new(Exit::Usage, "no_language", what, help)
     })
-}
-
-async fn stop(args: &UpdateStop, global: &Global) -> anyhow::Result<Exit> {
-    door::through(global, Need::Write, async |door| {
-        let body = json!({"reason": args.reason, "channel": args.channel});
-        let answer = door
-            .post(&["updates", &args.update, "stop"], &body, None)
-            .await?;
-        let progress = wire::progress(&answer)?;
-        terminal::data(global.json, &answer, || {
-            let many = terminal::count(progress.counts.stopped);
-            format!(
-                "Stopped. {many} get nothing; what was on its way ends and is recorded.\n{}",
-                terminal::outcomes(&progress)
-            )
-        })?;
-        Ok(Exit::Done)
-    })
-    .await
-}
-
-async fn hold(
-    update: &str,
-    channel: Option<&str>,
-    held: bool,
-    global: &Global,
-) -> anyhow::Result<Exit> {
-    door::through(global, Need::Write, async |door| {
-        let verb = if held { "hold" } else { "resume" };
-        let answer = door
-            .post(
-                &["updates", update, verb],
-                &json!({"channel": channel}),
-                None,
-            )
-            .await?;
-        terminal::data(global.json, &answer, || {
-            if held {
-                format!("Held: nothing new leaves. Go on with: oyez update resume {update}")
-            } else {
-                "It goes on.".to_owned()
-            }
-        })?;
-        if !held && door.nothing_sends() {
-            say("Nothing sends at the moment: start `oyez serve`.");
-        }
-        Ok(Exit::Done)
-    })
-    .await
 }
 
 async fn list(global: &Global) -> anyhow::Result<Exit> {

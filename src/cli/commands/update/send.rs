@@ -3,27 +3,18 @@
 use super::audience::Audience;
 use super::{render, watch};
 use crate::args::{Global, UpdateSend};
+use crate::confirm;
 use crate::door::{self, Door, Need};
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
 use crate::terminal::{self, count, say};
 use crate::wire;
 use serde_json::{Value, json};
-use std::io::IsTerminal;
 use tokio_util::task::TaskTracker;
 
 /// Puts an update out, after the person has said how many it concerns.
 pub(super) async fn run(args: &UpdateSend, global: &Global) -> anyhow::Result<Exit> {
-    let somebody = terminal::is_terminal() && std::io::stdin().is_terminal();
-    if !(args.yes || args.dry_run || somebody) {
-        let help = "add --yes when you are sure; --dry-run shows what would be sent";
-        return Err(Failure::new(
-            Exit::Usage,
-            "not_confirmed",
-            "nobody is there to be asked, so nothing was sent",
-            help,
-        )
-        .into());
-    }
+    let help = "add --yes when you are sure; --dry-run shows what would be sent";
+    confirm::possible(args.yes || args.dry_run, "nothing was sent", help)?;
     let need = if args.dry_run { Need::Read } else { Need::Send };
     door::through(global, need, async |door| send(door, args, global).await).await
 }
@@ -101,11 +92,9 @@ async fn confirmed(door: &Door, update: &Value) -> anyhow::Result<bool> {
         |messages| messages.to_string(),
     );
     say(format!(
-        "\"{}\"\n{}\nType {many} and press Enter to send:",
+        "\"{}\"\n{}",
         terminal::word(update, "headline"),
         audience.words()
     ));
-    let mut typed = String::new();
-    std::io::stdin().read_line(&mut typed)?;
-    Ok(typed.trim().replace(',', "") == many)
+    Ok(confirm::typed(&many, "send")?)
 }
