@@ -254,9 +254,73 @@ async fn what_does_not_fit_cannot_be_sent() {
     .await;
     assert!(
         page.contains("It cannot be sent like this")
-            && page.contains("the text is too long for paper")
+            && page.contains("10 characters too long for board")
     );
     assert!(!page.contains("/send\""), "there is no button to send it");
+}
+
+#[tokio::test]
+async fn what_a_channel_cannot_carry_is_shown_changed_and_goes_out_so_when_the_officer_ticks_the_box()
+ {
+    let fixture = Fixture::new();
+    let cookie = signed_in(&fixture).await;
+    let draft = fixture.draft("Don’t cancel – wait").await;
+    let place = format!("/console/updates/{}", draft["reference"].as_str().unwrap());
+    let page = see(&fixture, &cookie, &place).await;
+    for part in [
+        "Needs your consent",
+        "’ becomes &#39;, – becomes -",
+        "Don&#39;t cancel - wait",
+        "name=\"accept_folding\" value=\"yes\" required",
+    ] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    let unticked = fixture
+        .form(&format!("{place}/send"), &cookie, &[("key", "k")])
+        .await;
+    assert_eq!(unticked.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let ticked = [("key", "k"), ("accept_folding", "yes")];
+    let sent = fixture
+        .form(&format!("{place}/send"), &cookie, &ticked)
+        .await;
+    assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.text);
+    let update = fixture.desk.ledger.updates(1).await.unwrap().remove(0);
+    assert!(
+        update.accept_folding,
+        "what was accepted stands with the update"
+    );
+}
+
+#[tokio::test]
+async fn a_short_version_typed_in_the_form_stands_on_the_channel_that_needs_it() {
+    let fixture = Fixture::new();
+    let cookie = signed_in(&fixture).await;
+    let headline = "x".repeat(70);
+    let typed = [
+        ("key", "k"),
+        ("new_incident", "Burst water main"),
+        ("headline", &headline),
+        ("what_to_do", "Boil water."),
+        ("short.en", "Boil water. Ref {ref}"),
+        ("next", "none"),
+        ("channel", "board"),
+        ("channel", "mail"),
+    ];
+    let preview = fixture
+        .form("/console/updates/preview", &cookie, &typed)
+        .await;
+    assert!(
+        preview.text.contains("Boil water. Ref 222-222"),
+        "{}",
+        preview.text
+    );
+    assert!(
+        preview
+            .text
+            .contains("its short version stands in its place")
+    );
+    let fields = hidden(&preview.text, "/console/updates/send");
+    assert!(fields.contains(&("short.en".to_owned(), "Boil water. Ref {ref}".to_owned())));
 }
 
 #[tokio::test]

@@ -12,14 +12,19 @@ use oyez_dispatch::event::Events;
 use oyez_dispatch::supervisor::{Mailboxes, lives};
 use oyez_dispatch::{ConfiguredChannel, Desk, EngineSettings};
 use oyez_domain::address::AddressKind;
-use oyez_domain::channel::{Capabilities, Family, IdempotencyClass, LengthUnit, OnUnknown};
+use oyez_domain::channel::{
+    Capabilities, ChannelName, Family, IdempotencyClass, LengthUnit, OnUnknown,
+};
+use oyez_domain::fitting::Room;
 use oyez_domain::notice::Notice;
 use oyez_domain::organisation::Organisation;
 use oyez_domain::outcome::{Outcome, Verdict};
 use oyez_domain::parcel::Parcel;
 use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt, ReceiptKey, ReceiptStatus};
 use oyez_domain::reference::ReferenceKey;
-use oyez_domain::rendered::{Fit, Rendered};
+use oyez_domain::rendered::Rendered;
+use oyez_domain::text::fold::Charset;
+use oyez_domain::text::measure::{Limit, Measure};
 use oyez_domain::time::{Boot, Wall};
 use oyez_domain::{BoxFuture, Channel, Clock, Random, Refusal};
 use serde_json::{Value, json};
@@ -61,8 +66,10 @@ impl Random for Counting {
     }
 }
 
-/// A channel that goes nowhere. Its callbacks are believed with the token `good`.
+/// A channel that goes nowhere; where it has a limit, it carries the GSM alphabet alone. Its callbacks are
+/// believed with the token `good`.
 struct Paper {
+    name: ChannelName,
     capabilities: Capabilities,
 }
 
@@ -72,21 +79,23 @@ impl Channel for Paper {
     }
 
     fn render(&self, notice: &Notice) -> Result<Rendered, Refusal> {
-        let text = notice.headline();
-        let length = u32::try_from(text.chars().count()).unwrap();
-        if self.capabilities.limit.is_some_and(|limit| length > limit) {
-            return Err(Refusal::new(
-                "text",
-                "too_long",
-                "the text is too long for paper",
-            ));
-        }
-        let limit = self.capabilities.limit;
-        let fit = Fit::plain(length, limit, LengthUnit::Grapheme);
+        let measure = Measure::Graphemes;
+        let limits: Vec<_> = self
+            .capabilities
+            .limit
+            .map(|most| Limit { measure, most })
+            .into_iter()
+            .collect();
+        let room = Room {
+            channel: &self.name,
+            limits: &limits,
+            charset: self.capabilities.limit.map(|_| Charset::Gsm7),
+        };
+        let fitted = room.fit(notice, &notice.headline())?;
         Ok(Rendered {
-            pieces: Rendered::cut(&text, &[]),
-            preview: text,
-            fit,
+            pieces: Rendered::cut(&fitted.text, &[]),
+            preview: fitted.text,
+            fit: fitted.fit,
         })
     }
 
@@ -135,7 +144,10 @@ fn channel(
     ConfiguredChannel {
         name: name.parse().unwrap(),
         settings: serde_json::from_value(json!({})).unwrap(),
-        adapter: Arc::new(Paper { capabilities }),
+        adapter: Arc::new(Paper {
+            name: name.parse().unwrap(),
+            capabilities,
+        }),
     }
 }
 
