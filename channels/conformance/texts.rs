@@ -63,7 +63,7 @@ fn what_a_gateway_cannot_carry_is_folded_when_a_person_accepts_it_and_never_befo
     for named in ["ŵ becomes w", "– becomes -", "“ becomes \""] {
         assert!(refusal.why.contains(named), "{}", refusal.why);
     }
-    let accepted = notice_with(&changed(&welsh, json!({"accept_folding": true})));
+    let accepted = notice_with(&changed(&welsh, &json!({"accept_folding": true})));
     let strict = sms("gsm7").render(&accepted).unwrap();
     assert_eq!(strict.preview, "Dwr - \"ffoniwch\"");
     assert_eq!(strict.fit.sms.unwrap().encoding, Encoding::Gsm7);
@@ -117,14 +117,14 @@ fn a_post_too_long_for_the_instance_keeps_whole_advice_under_its_heading_and_the
     assert!(fit.left_out.last().unwrap().contains("10 Keep"));
     let short = changed(
         &json!({"what_to_do": dos, "what_not_to_do": donts}),
-        json!({"short": {"en": "Keep money for 10 days. Ref {ref}"}}),
+        &json!({"short": {"en": "Keep money for 10 days. Ref {ref}"}}),
     );
     let shortened = mastodon().render(&notice_with(&short)).unwrap();
     assert_eq!(shortened.preview, "Keep money for 10 days. Ref 7QX-4HM");
     assert!(shortened.fit.shortened);
 }
 
-fn changed(fields: &Value, more: Value) -> Value {
+fn changed(fields: &Value, more: &Value) -> Value {
     let mut fields = fields.clone();
     let more = more.as_object().unwrap().clone();
     fields.as_object_mut().unwrap().extend(more);

@@ -134,7 +134,7 @@ impl Key {
                 }
                 RsaKeyPair::from_pkcs8(der.secret_pkcs8_der())
             }
-            _ => return None,
+            PrivateKeyDer::Sec1(_) | _ => return None,
         };
         rsa.ok()
             .filter(|pair| pair.public_modulus_len() >= RSA_BYTES)
