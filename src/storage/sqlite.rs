@@ -13,6 +13,7 @@ mod disarm;
 mod evidence;
 mod exception;
 mod fault;
+mod fence;
 mod follow;
 mod halt;
 mod import;
@@ -33,6 +34,7 @@ mod release;
 mod reopen;
 mod retry;
 mod sealed;
+mod seeded_bug;
 mod soundness;
 mod subscribers;
 mod supersede;
@@ -54,6 +56,7 @@ use opening::{no_thread, refused};
 use oyez_domain::time::Wall;
 use oyez_domain::{LedgerError, LedgerResult, Random};
 use rusqlite::Connection;
+use seeded_bug::{Seeded, SeededBug};
 use soundness::Check;
 use std::path::Path;
 use std::sync::Arc;
@@ -76,6 +79,7 @@ pub struct SqliteLedger {
     writing: Vec<JoinHandle<()>>,
     lock: Option<Arc<DirectoryLock>>,
     boot: Option<i64>,
+    seeded: Seeded,
 }
 
 impl std::fmt::Debug for SqliteLedger {
@@ -124,6 +128,7 @@ impl SqliteLedger {
             writing: vec![keeper, writing, copying],
             lock: Some(lock),
             boot: Some(opened.boot),
+            seeded: Seeded::default(),
         })
     }
 
@@ -153,6 +158,7 @@ impl SqliteLedger {
             writing: Vec::new(),
             lock: None,
             boot: None,
+            seeded: Seeded::default(),
         })
     }
 
@@ -167,6 +173,33 @@ impl SqliteLedger {
         work: impl FnOnce(&Connection) -> Step<T> + Send + 'static,
     ) -> LedgerResult<T> {
         self.write_for(Purpose::Keep, work).await
+    }
+
+    /// The number of this start; a ledger that only reads has none.
+    fn own_boot(&self) -> LedgerResult<i64> {
+        self.boot
+            .ok_or_else(|| LedgerError::State("this ledger was opened for reading only".to_owned()))
+    }
+
+    /// One verb that only the newest start may do, with its number.
+    async fn announce<T: Send + 'static>(
+        &self,
+        purpose: Purpose,
+        work: impl FnOnce(&Connection, i64) -> Step<T> + Send + 'static,
+    ) -> LedgerResult<T> {
+        let (boot, seeded) = (self.own_boot()?, self.seeded);
+        if seeded.has(SeededBug::UnlockedFence) {
+            self.read(move |c| fence::pass(c, boot)).await?;
+        }
+        let is_fenced =
+            !seeded.has(SeededBug::UnlockedFence) && !seeded.has(SeededBug::UnfencedArm);
+        self.write_for(purpose, move |c| {
+            if is_fenced {
+                fence::pass(c, boot)?;
+            }
+            work(c, boot)
+        })
+        .await
     }
 
     /// One verb that changes something, durable when it returns. In trouble it may have to wait, depending on what

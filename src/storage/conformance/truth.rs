@@ -5,13 +5,16 @@ use super::dice::Dice;
 use super::stage::{
     MAIL, Plan, Stage, TEXT, accepted, at, by, channel, deferred, email, mobile, outcome, receipt,
 };
+use oyez_domain::LedgerError;
 use oyez_domain::address::{Address, AddressKind};
 use oyez_domain::id::{BroadcastId, Ordinal, UpdateId};
-use oyez_domain::ledger::{Follow, Recorded, Taken, Window};
-use oyez_domain::outcome::OutcomeCode;
+use oyez_domain::ledger::{
+    Armed, Decision, Follow, Ledger, Recorded, Taken, UnknownFilter, Window,
+};
+use oyez_domain::outcome::{OutcomeCode, Reason};
 use oyez_domain::receipt::ReceiptStatus;
 use oyez_domain::subscriber::SuppressionCause;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the player remembers: windows with something still to be told of them.
 struct Play<'s> {
@@ -21,8 +24,18 @@ struct Play<'s> {
     updates: Vec<UpdateId>,
     open: Vec<(Window, Vec<usize>)>,
     last: Vec<Recorded>,
-    /// The newest update anybody was announced.
-    newest: BTreeMap<Address, BroadcastId>,
+    /// A start that was taken over and lives on, with what it has to tell.
+    older: Option<Older>,
+    /// What may have reached anybody, as far as the player knows.
+    reached: BTreeMap<Address, Vec<BroadcastId>>,
+    /// Deliveries that a receipt was handed in for: nothing of them is on its way any more.
+    proven: BTreeSet<(BroadcastId, Ordinal)>,
+}
+
+struct Older {
+    ledger: Box<dyn Ledger>,
+    open: Vec<(Window, Vec<usize>)>,
+    batch: u64,
 }
 
 const PEOPLE: u32 = 14;
@@ -39,7 +52,9 @@ pub async fn counters_stay_true_in_game(store: &dyn Store, seed: u64) {
         updates: Vec::new(),
         open: Vec::new(),
         last: Vec::new(),
-        newest: BTreeMap::new(),
+        older: None,
+        reached: BTreeMap::new(),
+        proven: BTreeSet::new(),
     };
     play.release().await;
     for _ in 0..MOVES {
@@ -52,7 +67,7 @@ pub async fn counters_stay_true_in_game(store: &dyn Store, seed: u64) {
 impl Play<'_> {
     async fn step(mut self) -> Self {
         self.now += self.dice.roll(4) as u64;
-        match self.dice.roll(20) {
+        match self.dice.roll(25) {
             0 => self.release().await,
             1 => {
                 self.stage.ledger.plan_page(at(self.now)).await.unwrap();
@@ -64,6 +79,10 @@ impl Play<'_> {
             16 => self.halt().await,
             17 => self.repeat().await,
             18 => self.suppress().await,
+            19 => self.decide().await,
+            20 => self.retry().await,
+            21 => self.take_over().await,
+            22 | 23 => self.late_word().await,
             _ => return self.crash().await,
         }
         self
@@ -79,6 +98,7 @@ impl Play<'_> {
             window_rows: 5,
             page_rows: 6,
             holds_unknown: self.dice.roll(2) == 0,
+            supersedes: self.dice.roll(3) == 0,
             released_after: self.now,
             expires_after: self.now + 60 + self.dice.roll(200) as u64,
             ..Plan::default()
@@ -100,12 +120,10 @@ impl Play<'_> {
     fn began(&mut self, window: Window) {
         self.expect_nothing_twice(&window);
         for armed in &window.armed {
-            let newest = self
-                .newest
-                .entry(armed.address.clone())
-                .or_insert(window.broadcast);
-            assert!(*newest <= window.broadcast, "old after new for {armed:?}");
-            *newest = window.broadcast;
+            let reached = self.reached.entry(armed.address.clone()).or_default();
+            let newest = reached.iter().max().copied().unwrap_or(window.broadcast);
+            assert!(newest <= window.broadcast, "old after new for {armed:?}");
+            reached.push(window.broadcast);
         }
         self.open.push(untold(window));
     }
@@ -114,11 +132,14 @@ impl Play<'_> {
     fn expect_nothing_twice(&self, window: &Window) {
         for (other, untold) in &self.open {
             for told in untold {
-                let busy = &other.armed[*told].address;
-                let twice = window.armed.iter().any(|armed| armed.address == *busy);
+                let Armed {
+                    ordinal, address, ..
+                } = &other.armed[*told];
+                let over = self.proven.contains(&(other.broadcast, *ordinal));
+                let twice = !over && window.armed.iter().any(|armed| armed.address == *address);
                 assert!(
                     !twice,
-                    "{busy} is on the way in {other:?} and in {window:?}"
+                    "{address} is on the way in {other:?} and in {window:?}"
                 );
             }
         }
@@ -136,12 +157,25 @@ impl Play<'_> {
                 break;
             }
             let told = untold.swap_remove(self.dice.roll(untold.len()));
-            outcomes.push(self.some_outcome(&window, told));
+            let outcome = self.some_outcome(&window, told);
+            if matches!(outcome.code, OutcomeCode::Deferred | OutcomeCode::Rejected) {
+                self.not_reached(&window, told);
+            }
+            outcomes.push(outcome);
         }
         self.stage.record(&outcomes).await;
         self.last = outcomes;
         if !untold.is_empty() {
             self.open.push((window, untold));
+        }
+    }
+
+    /// This attempt did not reach anybody.
+    fn not_reached(&mut self, window: &Window, told: usize) {
+        let reached = self.reached.entry(window.armed[told].address.clone());
+        let reached = reached.or_default();
+        if let Some(at) = reached.iter().rposition(|id| *id == window.broadcast) {
+            reached.remove(at);
         }
     }
 
@@ -175,7 +209,12 @@ impl Play<'_> {
             .disarm(window.id, from, now)
             .await
             .unwrap();
-        untold.retain(|told| window.armed[*told].ordinal < from);
+        let is_kept = |told: &usize| window.armed[*told].ordinal < from;
+        let (kept, back): (Vec<_>, Vec<_>) = untold.into_iter().partition(is_kept);
+        for told in back {
+            self.not_reached(&window, told);
+        }
+        untold = kept;
         if !untold.is_empty() {
             self.open.push((window, untold));
         }
@@ -188,6 +227,7 @@ impl Play<'_> {
         let status = ReceiptStatus::ALL[self.dice.roll(ReceiptStatus::ALL.len())];
         let receipt = receipt((id, Ordinal(ordinal)), status, at(self.now));
         self.stage.ledger.receive(&[receipt]).await.unwrap();
+        self.proven.insert((id, Ordinal(ordinal)));
     }
 
     async fn halt(&mut self) {
@@ -223,7 +263,67 @@ impl Play<'_> {
             .unwrap();
     }
 
+    async fn decide(&mut self) {
+        let decisions = [Decision::WasSent, Decision::SendAgain, Decision::GiveUp];
+        let decision = decisions[self.dice.roll(3)];
+        let which = UnknownFilter {
+            update: Some(self.updates[self.dice.roll(self.updates.len())]),
+            channel: Some(channel([MAIL, TEXT][self.dice.roll(2)])),
+            ..UnknownFilter::default()
+        };
+        let by = by(at(self.now));
+        let ledger = &self.stage.ledger;
+        let decided = ledger.decide_unknown(&which, decision, None, &by).await;
+        assert!(
+            matches!(decided, Ok(_) | Err(LedgerError::State(_))),
+            "{decided:?}"
+        );
+    }
+
+    async fn retry(&mut self) {
+        let update = self.updates[self.dice.roll(self.updates.len())];
+        let (ledger, by) = (&self.stage.ledger, by(at(self.now)));
+        let reasons = [Reason::TryLater];
+        let retried = ledger.retry_failed(update, None, &reasons, None, &by).await;
+        assert!(
+            matches!(retried, Ok(_) | Err(LedgerError::State(_))),
+            "{retried:?}"
+        );
+    }
+
+    /// Another start begins while this one still lives.
+    async fn take_over(&mut self) {
+        self.older = None;
+        let ledger = self.stage.take_over(at(self.now)).await;
+        let open = std::mem::take(&mut self.open);
+        self.last.clear();
+        self.older = Some(Older {
+            ledger,
+            open,
+            batch: 1_000,
+        });
+    }
+
+    /// A start that was taken over tells what became of something it had announced.
+    async fn late_word(&mut self) {
+        let Some(mut older) = self.older.take() else {
+            return;
+        };
+        if let Some((window, mut untold)) = older.open.pop() {
+            let told = untold.swap_remove(self.dice.roll(untold.len()));
+            let outcome = self.some_outcome(&window, told);
+            older.batch += 1;
+            let kept = older.ledger.record(older.batch, &[outcome]).await;
+            assert_eq!(kept, Err(LedgerError::Fenced));
+            if !untold.is_empty() {
+                older.open.push((window, untold));
+            }
+        }
+        self.older = Some(older);
+    }
+
     async fn crash(mut self) -> Self {
+        self.older = None;
         self.open.clear();
         self.last.clear();
         self.stage = self.stage.crash(at(self.now)).await;

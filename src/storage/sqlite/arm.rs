@@ -6,6 +6,7 @@ use super::exception::{Care, Exception};
 use super::fault::Step;
 use super::order::Order;
 use super::sealed::{Sealed, SealedWindow};
+use super::seeded_bug::{Seeded, SeededBug};
 use super::supersede::Replaced;
 use super::take::settle_ordinals;
 use super::window::{announce, runs};
@@ -24,6 +25,7 @@ pub(super) struct Moment<'a> {
     pub(super) now: Wall,
     /// Destinations that may not be called before a moment.
     pub(super) shut: &'a [(String, Wall)],
+    pub(super) seeded: Seeded,
 }
 
 impl Moment<'_> {
@@ -215,7 +217,10 @@ fn window(
     armed: Vec<Sealed>,
     moment: Moment<'_>,
 ) -> Step<Found> {
-    let runs = runs(armed.iter().map(|sealed| (sealed.ordinal, sealed.attempt)));
+    let mut runs = runs(armed.iter().map(|sealed| (sealed.ordinal, sealed.attempt)));
+    if moment.seeded.has(SeededBug::CheckpointAtFetch) {
+        runs.clear();
+    }
     let id = announce(connection, broadcast, moment.boot, moment.now, &runs)?;
     broadcast.save(connection)?;
     Ok(Found::Window(Box::new(SealedWindow {

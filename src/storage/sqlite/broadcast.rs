@@ -279,6 +279,13 @@ impl Broadcast {
         }
     }
 
+    /// A broadcast that was done is under way again when one of its deliveries is to be sent after all.
+    pub(super) fn reopen_for(&mut self, state: DeliveryState) {
+        if self.state == BroadcastState::Done && state == DeliveryState::Waiting {
+            self.state = BroadcastState::Sending;
+        }
+    }
+
     /// An outcome was known at this moment.
     pub(super) fn note_outcome(&mut self, at: Wall) {
         self.first_outcome_at = Some(self.first_outcome_at.map_or(at, |first| first.min(at)));

@@ -40,7 +40,7 @@ pub(super) fn decide_unknown(
             if again && later.reached(connection, exception.address_id)? {
                 refused = Some("a newer update has reached them by now".to_owned());
             } else {
-                decide(connection, &mut broadcast, exception, decision, by.at)?;
+                decide(connection, &mut broadcast, &exception, decision, by.at)?;
                 decided += 1;
             }
         }
@@ -99,7 +99,7 @@ fn listed(
 fn decide(
     connection: &Connection,
     broadcast: &mut Broadcast,
-    unknown: Exception,
+    unknown: &Exception,
     decision: Decision,
     now: Wall,
 ) -> Step<()> {
@@ -108,7 +108,7 @@ fn decide(
     let decided =
         |code| Ending::decided(unknown.ordinal, attempt, now, code, Some(Reason::Decided));
     match decision {
-        Decision::SendAgain => reopen(connection, broadcast, before, &unknown, now)?,
+        Decision::SendAgain => reopen(connection, broadcast, before, unknown, now)?,
         Decision::WasSent => {
             decided(OutcomeCode::Confirmed).append(connection, broadcast)?;
             Exception::remove(connection, broadcast.id, unknown.ordinal)?;
@@ -120,7 +120,7 @@ fn decide(
             Exception {
                 care,
                 attempt,
-                ..unknown
+                ..unknown.clone()
             }
             .put(connection, broadcast.id)?;
         }

@@ -46,7 +46,8 @@ pub(super) fn disarm(
     broadcast.save(connection)
 }
 
-/// Whether something is known of this attempt that a withdrawal may not overrule.
+/// Whether something is known of this attempt that a withdrawal may not overrule, or an earlier one succeeded after
+/// all.
 pub(super) fn has_evidence(
     connection: &Connection,
     broadcast: &Broadcast,
@@ -55,7 +56,8 @@ pub(super) fn has_evidence(
 ) -> Step<bool> {
     Ok(connection
         .prepare_cached(
-            "SELECT 1 FROM attempt WHERE broadcast_id = ?1 AND ordinal = ?2 AND attempt = ?3
+            "SELECT 1 FROM attempt WHERE broadcast_id = ?1 AND ordinal = ?2
+             AND (attempt = ?3 OR code IN (1, 14))
              UNION ALL SELECT 1 FROM receipt WHERE broadcast_id = ?1 AND ordinal = ?2 LIMIT 1",
         )?
         .query_row([broadcast.id.0, ordinal.0, attempt], |_| Ok(()))

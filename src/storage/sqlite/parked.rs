@@ -3,6 +3,7 @@
 use super::broadcast::Broadcast;
 use super::fault::Step;
 use super::receive::take_in;
+use super::seeded_bug::Seeded;
 use super::words::{reason_from, reason_number, status_from};
 use oyez_domain::channel::ChannelName;
 use oyez_domain::id::{BroadcastId, Ordinal};
@@ -112,7 +113,7 @@ pub(super) fn join(
     })?;
     let mut any = false;
     for word in words.iter().filter(|word| word.at > forgotten_at(now)) {
-        take_in(connection, broadcast, ordinal, word)?;
+        take_in(connection, broadcast, ordinal, word, Seeded::default())?;
         any = true;
     }
     Ok(any)

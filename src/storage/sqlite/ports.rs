@@ -2,10 +2,13 @@
 
 use super::SqliteLedger;
 use super::arm::Moment;
+use super::seeded_bug::SeededBug;
 use super::take::SealedTaken;
 use super::vitals::Purpose;
-use super::{boot, decide, deliveries, disarm, evidence, halt, import, incidents, left_over, plan};
-use super::{receive, record, release, retry, subscribers, take, views};
+use super::{
+    boot, decide, deliveries, disarm, evidence, fence, halt, import, incidents, left_over,
+};
+use super::{plan, receive, record, release, retry, subscribers, take, views};
 use oyez_domain::LedgerError;
 use oyez_domain::address::{Address, AddressKind};
 use oyez_domain::channel::ChannelName;
@@ -23,6 +26,7 @@ use oyez_domain::service::Service;
 use oyez_domain::subscriber::{Imported, NewSubscriber, SuppressionCause};
 use oyez_domain::time::Wall;
 use oyez_domain::update::Update;
+use rusqlite::Connection;
 use std::sync::Arc;
 
 impl Incidents for SqliteLedger {
@@ -87,20 +91,12 @@ impl Incidents for SqliteLedger {
     }
 }
 
-impl SqliteLedger {
-    /// The number of this start; a ledger that only reads has none.
-    fn own_boot(&self) -> Result<i64, LedgerError> {
-        self.boot
-            .ok_or_else(|| LedgerError::State("this ledger was opened for reading only".to_owned()))
-    }
-}
-
 impl Releases for SqliteLedger {
     fn release<'a>(&'a self, order: &'a ReleaseOrder) -> Answer<'a, Released> {
         Box::pin(async move {
-            let (boot, keys, order) = (self.own_boot()?, Arc::clone(&self.keys), order.clone());
+            let (keys, order) = (Arc::clone(&self.keys), order.clone());
             let sealed = self
-                .write_for(Purpose::Add, move |c| {
+                .announce(Purpose::Add, move |c, boot| {
                     release::release(c, &keys, boot, &order)
                 })
                 .await?;
@@ -118,7 +114,7 @@ impl Releases for SqliteLedger {
     }
 
     fn plan_page(&self, now: Wall) -> Answer<'_, Option<BroadcastId>> {
-        Box::pin(self.write_for(Purpose::Send, move |c| plan::plan_next(c, now)))
+        Box::pin(self.announce(Purpose::Send, move |c, _| plan::plan_next(c, now)))
     }
 
     fn stop<'a>(
@@ -198,12 +194,17 @@ impl Releases for SqliteLedger {
 impl Queue for SqliteLedger {
     fn take<'a>(&'a self, ask: &'a Ask<'a>) -> Answer<'a, Taken> {
         Box::pin(async move {
-            let (boot, channel, rows) = (self.own_boot()?, ask.channel.clone(), ask.rows);
-            let (now, may_expire, shut) = (ask.now, ask.may_expire, ask.shut_destinations.to_vec());
+            let (channel, rows, seeded) = (ask.channel.clone(), ask.rows, self.seeded);
+            let may_expire = ask.may_expire || seeded.has(SeededBug::ExpiryOnJump);
+            let (now, shut) = (ask.now, ask.shut_destinations.to_vec());
             let sealed = self
-                .write_for(Purpose::Send, move |c| {
-                    let shut = &shut;
-                    let moment = Moment { boot, now, shut };
+                .announce(Purpose::Send, move |c, boot| {
+                    let moment = Moment {
+                        boot,
+                        now,
+                        shut: &shut,
+                        seeded,
+                    };
                     take::take(c, channel.as_str(), rows, may_expire, moment)
                 })
                 .await?;
@@ -216,20 +217,33 @@ impl Queue for SqliteLedger {
     }
 
     fn disarm(&self, window: WindowId, from: Ordinal, now: Wall) -> Answer<'_, ()> {
-        Box::pin(self.write(move |c| disarm::disarm(c, window, from, now)))
+        let take_back = move |c: &Connection, _| disarm::disarm(c, window, from, now);
+        Box::pin(self.announce(Purpose::Keep, take_back))
     }
 
     fn record<'a>(&'a self, batch: u64, outcomes: &'a [Recorded]) -> Answer<'a, ()> {
         Box::pin(async move {
             let (boot, outcomes) = (self.own_boot()?, outcomes.to_vec());
-            self.write(move |c| record::record(c, boot, batch, &outcomes))
-                .await
+            let is_taken_over = self
+                .write(move |c| {
+                    record::record(c, boot, batch, &outcomes)?;
+                    fence::is_taken_over(c, boot)
+                })
+                .await?;
+            // What happened is kept, whoever tells it; only then is the teller told that it is over.
+            if is_taken_over {
+                Err(LedgerError::Fenced)
+            } else {
+                Ok(())
+            }
         })
     }
 
     fn receive<'a>(&'a self, receipts: &'a [ReceiptRecord]) -> Answer<'a, Received> {
-        let receipts = receipts.to_vec();
-        Box::pin(self.write_for(Purpose::Take, move |c| receive::receive(c, &receipts)))
+        let (receipts, seeded) = (receipts.to_vec(), self.seeded);
+        Box::pin(self.write_for(Purpose::Take, move |c| {
+            receive::receive(c, &receipts, seeded)
+        }))
     }
 
     fn end_cleanly(&self, now: Wall) -> Answer<'_, ()> {

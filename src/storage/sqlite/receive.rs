@@ -6,6 +6,7 @@ use super::exception::{Care, Exception, wake_behind_address};
 use super::fault::Step;
 use super::parked::{self, Word};
 use super::record::{address_of, suppress};
+use super::seeded_bug::{Seeded, SeededBug};
 use super::words::{milliseconds_after, reason_number};
 use oyez_domain::delivery::{Record, fold};
 use oyez_domain::id::{BroadcastId, Ordinal};
@@ -16,7 +17,11 @@ use oyez_domain::subscriber::SuppressionCause;
 use rusqlite::{Connection, params};
 
 /// Appends receipts, one broadcast after the other. Those that name an identifier nobody knows yet are parked.
-pub(super) fn receive(connection: &Connection, records: &[ReceiptRecord]) -> Step<Received> {
+pub(super) fn receive(
+    connection: &Connection,
+    records: &[ReceiptRecord],
+    seeded: Seeded,
+) -> Step<Received> {
     let mut received = Received::default();
     let mut placed = Vec::with_capacity(records.len());
     for record in records {
@@ -43,7 +48,7 @@ pub(super) fn receive(connection: &Connection, records: &[ReceiptRecord]) -> Ste
     }
     placed.sort_by_key(|(broadcast, ordinal, _)| (*broadcast, *ordinal));
     for of_one in placed.chunk_by(|a, b| a.0 == b.0) {
-        take_in_all(connection, of_one, &mut received)?;
+        take_in_all(connection, of_one, &mut received, seeded)?;
     }
     Ok(received)
 }
@@ -53,6 +58,7 @@ fn take_in_all(
     connection: &Connection,
     placed: &[(BroadcastId, Ordinal, Word)],
     received: &mut Received,
+    seeded: Seeded,
 ) -> Step<()> {
     let Some((id, ..)) = placed.first() else {
         return Ok(());
@@ -67,7 +73,7 @@ fn take_in_all(
         return Ok(());
     };
     for (_, ordinal, word) in placed {
-        match take_in(connection, &mut broadcast, *ordinal, word)? {
+        match take_in(connection, &mut broadcast, *ordinal, word, seeded)? {
             Effect::Applied => received.applied += 1,
             Effect::Repeated => received.repeated += 1,
             Effect::NeverArmed => {
@@ -95,6 +101,7 @@ pub(super) fn take_in(
     broadcast: &mut Broadcast,
     ordinal: Ordinal,
     word: &Word,
+    seeded: Seeded,
 ) -> Step<Effect> {
     let exception = Exception::find(connection, broadcast.id, ordinal)?;
     let mut known = History::read(connection, broadcast, ordinal)?;
@@ -107,6 +114,9 @@ pub(super) fn take_in(
     }
     if let Some(cause) = word.suppresses() {
         suppress(connection, broadcast, ordinal, cause, word.at)?;
+    }
+    if seeded.has(SeededBug::ReceiptsLastWriteWins) {
+        known.receipts.clear();
     }
     known.receipts.push(Record::Receipt(word.status));
     let state = fold(&known.receipts);

@@ -4,14 +4,16 @@ use super::attempt::{Ending, standing};
 use super::broadcast::{Broadcast, Standing};
 use super::exception::{Care, Exception, wake_behind_address};
 use super::fault::Step;
+use super::fence::is_taken_over;
 use super::follow::{Next, changes_state, over, without_doubt_about};
 use super::parked;
+use super::reopen::Later;
 use super::window::{Announced, close};
 use oyez_domain::LedgerError;
 use oyez_domain::delivery::{DeliveryState, settled_by};
 use oyez_domain::id::{BroadcastId, Ordinal};
 use oyez_domain::ledger::{Follow, Recorded, WindowId};
-use oyez_domain::outcome::OutcomeCode;
+use oyez_domain::outcome::{OutcomeCode, Reason};
 use oyez_domain::subscriber::SuppressionCause;
 use oyez_domain::time::Wall;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -31,11 +33,12 @@ pub(super) fn record(
     if batch == last {
         return Ok(());
     }
+    let is_late = is_taken_over(connection, boot)?;
     let mut sorted: Vec<&Recorded> = outcomes.iter().collect();
     sorted.sort_unstable_by_key(|r| (r.broadcast, r.ordinal, r.attempt));
     for of_one in sorted.chunk_by(|a, b| a.broadcast == b.broadcast) {
         if let Some(first) = of_one.first() {
-            let mut recording = Recording::of(connection, first.broadcast)?;
+            let mut recording = Recording::of(connection, first.broadcast, is_late)?;
             for recorded in of_one {
                 recording.append(recorded)?;
             }
@@ -53,12 +56,14 @@ struct Recording<'c> {
     connection: &'c Connection,
     broadcast: Broadcast,
     has_receipts: bool,
+    /// Told by a start that was taken over: what it announced was orphaned, and may have been sent again since.
+    is_late: bool,
     has_newer: bool,
     windows: HashMap<WindowId, Option<(Announced, usize)>>,
 }
 
 impl<'c> Recording<'c> {
-    fn of(connection: &'c Connection, id: BroadcastId) -> Step<Self> {
+    fn of(connection: &'c Connection, id: BroadcastId, is_late: bool) -> Step<Self> {
         let broadcast = Broadcast::get(connection, id)?;
         let has_receipts = connection
             .prepare_cached("SELECT 1 FROM receipt WHERE broadcast_id = ?1 LIMIT 1")?
@@ -70,6 +75,7 @@ impl<'c> Recording<'c> {
             has_newer: broadcast.has_newer(connection)?,
             broadcast,
             has_receipts,
+            is_late,
             windows: HashMap::new(),
         })
     }
@@ -131,7 +137,8 @@ impl<'c> Recording<'c> {
         recorded: &Recorded,
         exception: Option<&Exception>,
     ) -> Step<Standing> {
-        if recorded.attempt == 1 && exception.is_none() && !self.has_receipts {
+        let is_common = recorded.attempt == 1 && exception.is_none();
+        if is_common && !self.has_receipts && !self.is_late {
             return Ok(Standing::new(DeliveryState::Sending, None));
         }
         standing(
@@ -146,12 +153,7 @@ impl<'c> Recording<'c> {
         let unsure =
             recorded.code == OutcomeCode::Unknown || exception.is_some_and(|known| known.unsure);
         let over = match recorded.follow {
-            Follow::Wait { .. } => over(
-                self.connection,
-                &self.broadcast,
-                recorded.ordinal,
-                recorded.at,
-            )?,
+            Follow::Wait { .. } => self.over(recorded, exception)?,
             Follow::Accepted
             | Follow::Failed
             | Follow::Suppressed
@@ -159,6 +161,21 @@ impl<'c> Recording<'c> {
             | Follow::Expired => None,
         };
         Ok(Next::of(recorded, unsure, over))
+    }
+
+    /// Why nothing more of a delivery may be sent, if so. One that was given up as unknown may be overtaken by now.
+    fn over(
+        &self,
+        recorded: &Recorded,
+        exception: Option<&Exception>,
+    ) -> Step<Option<(OutcomeCode, Reason)>> {
+        let (connection, broadcast) = (self.connection, &self.broadcast);
+        if let Some(unknown) = exception.filter(|known| known.care == Care::Unknown)
+            && Later::than(connection, broadcast)?.reached(connection, unknown.address_id)?
+        {
+            return Ok(Some((OutcomeCode::Superseded, Reason::Superseded)));
+        }
+        over(connection, broadcast, recorded.ordinal, recorded.at)
     }
 
     fn follow(
@@ -208,6 +225,7 @@ impl<'c> Recording<'c> {
             None => {}
         }
         self.broadcast.shift(before, after);
+        self.broadcast.reopen_for(after.state);
         if self.has_newer && after.state != DeliveryState::Waiting {
             let address_id = address_of(self.connection, id, ordinal)?;
             wake_behind_address(self.connection, address_id, ending.at)?;

@@ -8,6 +8,7 @@ use super::incidents::{freeze, read_update};
 use super::order::Order;
 use super::plan::{plan_account, plan_page};
 use super::sealed::SealedWindow;
+use super::seeded_bug::Seeded;
 use super::subscribers::address_row;
 use super::take::held;
 use super::words::{kind_number, to_json};
@@ -79,6 +80,7 @@ pub(super) fn release(
         boot,
         now: order.by.at,
         shut: &[],
+        seeded: Seeded::default(),
     };
     let mut released = Vec::with_capacity(broadcasts.len());
     for (mut broadcast, new) in broadcasts.into_iter().zip(&order.broadcasts) {

@@ -109,8 +109,6 @@ pub(super) fn reopen(
     };
     waiting.put(connection, broadcast.id)?;
     broadcast.shift(before, waiting.standing());
-    if broadcast.state == BroadcastState::Done {
-        broadcast.state = BroadcastState::Sending;
-    }
+    broadcast.reopen_for(waiting.standing().state);
     Ok(())
 }

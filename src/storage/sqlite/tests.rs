@@ -1,5 +1,6 @@
 //! The suite on SQLite, and what only SQLite promises.
 
+use super::seeded_bug::Seeded;
 use crate::conformance::Store;
 use crate::conformance::stage::{MAIL, Plan, Stage, at, by, first_window};
 use crate::{OpenError, SqliteLedger, StorageSettings};
@@ -10,7 +11,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 /// Random games, each on a store of its own.
-const GAMES: u64 = 400;
+const GAMES: u64 = 12;
 
 /// Chance that is none.
 struct Counting;
@@ -23,12 +24,16 @@ impl Random for Counting {
     }
 }
 
-/// A database in a directory that goes away with the test.
-struct Scratch(TempDir);
+/// A database in a directory that goes away with the test, with a mistake if one is switched on.
+struct Scratch(TempDir, Seeded);
 
 impl Scratch {
     fn new() -> Self {
-        Self(TempDir::new().unwrap())
+        Self::seeded(Seeded::default())
+    }
+
+    fn seeded(seeded: Seeded) -> Self {
+        Self(TempDir::new().unwrap(), seeded)
     }
 
     fn settings(&self) -> StorageSettings {
@@ -48,12 +53,31 @@ impl Scratch {
 
 impl Store for Scratch {
     fn open(&self, now: Wall) -> BoxFuture<'_, Box<dyn Ledger>> {
-        let ledger = SqliteLedger::open(&self.settings(), now, &Counting).unwrap();
+        let ledger = open_seeded(&self.settings(), now, self.1);
         Box::pin(async move { Box::new(ledger) as Box<dyn Ledger> })
+    }
+
+    fn open_beside(&self, now: Wall) -> BoxFuture<'_, Box<dyn Ledger>> {
+        let (settings, seeded) = (self.settings(), self.1);
+        Box::pin(async move {
+            // Who deletes the lock's file has lost the lock, and does not know.
+            let opening = tokio::task::spawn_blocking(move || {
+                std::fs::remove_file(settings.lock()).unwrap();
+                open_seeded(&settings, now, seeded)
+            });
+            Box::new(opening.await.unwrap()) as Box<dyn Ledger>
+        })
     }
 }
 
+fn open_seeded(settings: &StorageSettings, now: Wall, seeded: Seeded) -> SqliteLedger {
+    let mut ledger = SqliteLedger::open(settings, now, &Counting).unwrap();
+    ledger.seeded = seeded;
+    ledger
+}
+
 mod lineage;
+mod seeded;
 mod trouble;
 
 mod promises {
