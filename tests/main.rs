@@ -6,8 +6,10 @@
 )]
 
 mod adapters;
+mod breaker;
 mod cli_bad_input;
 mod cli_round_trip;
+mod credentials;
 mod fitting;
 mod import;
 mod incident_order;
@@ -17,6 +19,7 @@ mod office;
 mod opt_out;
 mod outage;
 mod panics;
+mod partners_apart;
 mod peers;
 mod privacy;
 mod queue_truth;
@@ -28,3 +31,4 @@ mod stopping;
 mod support;
 mod throttling;
 mod unknowns;
+mod urgent;

@@ -23,7 +23,7 @@ use oyez_domain::outcome::Reason;
 use oyez_domain::parcel::Secret;
 use oyez_domain::reference::ReferenceKey;
 use oyez_domain::subscriber::NewSubscriber;
-use oyez_domain::time::Boot;
+use oyez_domain::time::{Boot, Wall};
 use oyez_domain::{Clock, Random};
 use oyez_http::{HttpSettings, Listeners};
 use oyez_sandbox::{LogRecord, Sandbox, SandboxSettings};
@@ -321,14 +321,19 @@ impl Office {
     pub(crate) async fn verdict(&self) -> Verdict {
         let ledger: &dyn Ledger = &*self.desk.ledger;
         let records = self.sandbox.records().unwrap();
-        let request = |record: LogRecord| Request {
-            place: self.desk.reference_key.open(&record.key),
-            at: record.wall.into(),
-            since_boot: Boot(Duration::from_micros(record.t_us)),
-            effect: record.effect,
-            refused_us: matches!(record.reply.as_str(), "401" | "402" | "403"),
-            not_before: None,
-            to: record.to,
+        let request = |record: LogRecord| {
+            let machine = Boot(Duration::from_micros(record.t_us));
+            // The log is written by the machine's clock, the ledger by the office's.
+            let ahead = self.clock.ahead_at(machine);
+            Request {
+                place: self.desk.reference_key.open(&record.key),
+                at: Wall::from(record.wall).plus(ahead),
+                since_boot: machine.plus(ahead),
+                effect: record.effect,
+                refused_us: matches!(record.reply.as_str(), "401" | "402" | "403"),
+                not_before: None,
+                to: record.to,
+            }
         };
         let rules = self.desk.lives.all().map(|live| {
             let channel = &live.channel;

@@ -2,9 +2,9 @@
 
 use crate::breaker::Arming;
 use crate::clock_guard::ClockGuard;
-use crate::pause::Moment;
 use crate::supervisor::{Live, Probe};
 use oyez_domain::ledger::{Ask, Ledger, Taken, Window};
+use oyez_domain::time::Boot;
 use oyez_domain::{Clock, LedgerError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,8 +39,8 @@ pub(crate) struct Feeder {
 /// What came of looking for work.
 enum Look {
     Found(Window, Option<Probe>),
-    /// Nothing for so long, unless the bell rings.
-    Wait(Duration),
+    /// Nothing until this moment, unless the bell rings.
+    Nothing(Boot),
 }
 
 impl Feeder {
@@ -54,7 +54,7 @@ impl Feeder {
                 () = self.end.cancelled() => return,
                 turn = Arc::clone(&turns).acquire_owned() => turn.ok(),
             };
-            let wait = match self.look().await {
+            let until = match self.look().await {
                 Look::Found(window, probe) => {
                     let fed = Fed {
                         window,
@@ -66,10 +66,10 @@ impl Feeder {
                     }
                     continue;
                 }
-                Look::Wait(wait) => wait,
+                Look::Nothing(until) => until,
             };
             drop(turn);
-            let woken = self.clock.now().plus(wait.max(Duration::from_millis(1)));
+            let woken = until.max(self.clock.now().plus(Duration::from_millis(1)));
             tokio::select! {
                 biased;
                 () = self.end.cancelled() => {}
@@ -91,9 +91,9 @@ impl Feeder {
             Arming::OneAfterCheck if self.is_accepted().await => self.take(1, true).await,
             Arming::OneAfterCheck => {
                 self.live.breakers.check_failed(self.clock.now());
-                Look::Wait(Duration::ZERO)
+                Look::Nothing(now)
             }
-            Arming::NotBefore(until) => Look::Wait(until.since(now)),
+            Arming::NotBefore(until) => Look::Nothing(until),
         }
     }
 
@@ -117,10 +117,7 @@ impl Feeder {
 
     async fn take(&self, rows: u32, tries: bool) -> Look {
         let live = &self.live;
-        let now = Moment {
-            boot: self.clock.now(),
-            wall: self.clock.wall(),
-        };
+        let now = live.moment();
         let ask = Ask {
             channel: &live.channel.name,
             rows,
@@ -133,14 +130,14 @@ impl Feeder {
                 let probe = tries.then(|| Live::probe(live));
                 Look::Found(window, probe)
             }
-            Ok(Taken::Idle(due)) => Look::Wait(due.map_or(IDLE, |due| due.since(now.wall))),
-            Ok(Taken::Held(_)) => Look::Wait(IDLE),
-            Err(LedgerError::Busy(_)) => Look::Wait(Duration::from_millis(200)),
+            Ok(Taken::Idle(Some(due))) => Look::Nothing(now.boot_at(due)),
+            Ok(Taken::Idle(None) | Taken::Held(_)) => Look::Nothing(now.boot.plus(IDLE)),
+            Err(LedgerError::Busy(_)) => Look::Nothing(now.boot.plus(Duration::from_millis(200))),
             // The store has told it, and tells when there is room again.
-            Err(LedgerError::Full(_)) => Look::Wait(NO_ROOM),
+            Err(LedgerError::Full(_)) => Look::Nothing(now.boot.plus(NO_ROOM)),
             Err(error) => {
                 tracing::error!(channel.name = %live.channel.name, %error, "nothing can be taken from the queue; trying again in 5 s");
-                Look::Wait(Duration::from_secs(5))
+                Look::Nothing(now.boot.plus(Duration::from_secs(5)))
             }
         }
     }

@@ -214,7 +214,9 @@ impl Sender {
         }
         let taken = matches!(outcome, Outcome::Accepted { .. });
         let bulk = self.live.channel.adapter.capabilities().family.is_bulk();
-        if taken && armed.attempt > 1 && !bulk {
+        // Who was only left alone for a while is told of with the pause.
+        let tried_before = armed.attempt > 1 && armed.last_reason != Some(Reason::RateLimited);
+        if taken && tried_before && !bulk {
             let line = format!(
                 "{}: {} took it on attempt {}.",
                 self.name(),

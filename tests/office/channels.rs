@@ -13,18 +13,19 @@ pub(crate) const RECEIPT_TOKEN: &str = "made-up-receipt-token";
 pub(crate) const PARTNER_SECRET: &str = "whsec_bWFkZS11cC1zZWNyZXQtb2YtYS1ib3JvdWdo";
 
 /// Where the providers and the office itself are.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Places {
     pub(crate) smtp: SocketAddr,
     pub(crate) http: SocketAddr,
     pub(crate) office: SocketAddr,
+    pub(crate) clock: OfficeClock,
 }
 
 /// Channels by name. The end of a name says its kind; its value is laid over the usual settings.
-pub(crate) fn configured(channels: &Value, places: Places) -> Vec<ConfiguredChannel> {
+pub(crate) fn configured(channels: &Value, places: &Places) -> Vec<ConfiguredChannel> {
     let around = Surroundings {
         allow_networks: vec!["127.0.0.0/8".parse().unwrap()],
-        clock: Arc::new(OfficeClock),
+        clock: Arc::new(places.clock.clone()),
     };
     let one = |(name, changes): (&String, &Value)| {
         let mut settings = json!({
@@ -47,7 +48,7 @@ pub(crate) fn configured(channels: &Value, places: Places) -> Vec<ConfiguredChan
     channels.as_object().unwrap().iter().map(one).collect()
 }
 
-fn usual(name: &str, places: Places) -> Value {
+fn usual(name: &str, places: &Places) -> Value {
     let http = places.http;
     match name.rsplit('_').next().unwrap() {
         "email" => json!({ "smtp": {
