@@ -33,11 +33,17 @@ impl Freeze {
     /// What is told about it.
     pub fn trouble(&self) -> Trouble {
         let seconds = self.off_by.unsigned_abs() / SECOND.unsigned_abs();
-        let direction = if self.off_by < 0 { "back" } else { "forward" };
+        let at = self.since.rfc3339();
+        let now = if self.off_by.abs() < AGREES {
+            "is right again".to_owned()
+        } else if self.off_by < 0 {
+            format!("is {seconds} s behind")
+        } else {
+            format!("is {seconds} s ahead")
+        };
         let line = format!(
-            "The clock of this machine jumped {direction} by {seconds} s at {}. Sending goes on, but nothing expires \
-             until the clock is right again for 30 s. If the new time is the right one: oyez system trust-clock",
-            self.since.rfc3339()
+            "The clock of this machine jumped at {at} and {now}. Sending goes on, but nothing expires until it has been \
+             right for 30 s. If it should stay as it is now: oyez system trust-clock"
         );
         Trouble::new(TroubleCode::ClockStepped, line)
     }

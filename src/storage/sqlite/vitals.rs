@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 const MIB: u64 = 1024 * 1024;
 /// Ticks without any progress after which a reader is said to hold the write-ahead log fast. Ours end sooner.
-const PINNED_TICKS: u32 = 6;
+const PINNED_TICKS: u32 = 5;
 /// Bytes that a reader may hold fast without a word.
 const PINNED_BYTES: u64 = MIB;
 
