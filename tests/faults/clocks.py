@@ -1,5 +1,5 @@
 """A wall clock that jumps: by an hour, a day, ten years, and back."""
-import os, re, time
+import email.utils, os, time
 
 import log, settings
 from outages import fullest_allowed
