@@ -4,7 +4,8 @@ use super::Judgement;
 use super::case::{Case, Event};
 use super::findings::Findings;
 use super::scene::{NO_LOG, Scene, requests};
-use crate::outcome::OutcomeCode;
+use crate::ledger::AttemptEnd;
+use crate::outcome::{OutcomeCode, Reason};
 use crate::time::Boot;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -40,19 +41,23 @@ fn allowed(scene: &Scene<'_>, case: &Case<'_>) -> (u64, &'static str) {
     if scene.rules(case).keyed {
         return (0, "the provider recognises a second one");
     }
-    let reopened = ends(case, |code, _| code == OutcomeCode::Reopened);
+    let reopened = ends(case, |end| end.code == OutcomeCode::Reopened);
     if case.evidence.holds_unknown {
         return (reopened, "what may have been sent waits for a person");
     }
     let crashes = scene.evidence.unclean_ends * case.bound();
-    let retried = ends(case, |code, again| code == OutcomeCode::Unknown && again);
+    // A provider that does not find a message was asked for it, and sent nothing.
+    let sent = |end: &AttemptEnd| end.reason != Some(Reason::NotFoundYet);
+    let retried = ends(case, |end| {
+        end.code == OutcomeCode::Unknown && end.again && sent(end)
+    });
     let why = "unclean ends × D, and each unknown outcome that was sent again";
     (crashes + retried + reopened, why)
 }
 
-fn ends(case: &Case<'_>, which: impl Fn(OutcomeCode, bool) -> bool) -> u64 {
+fn ends(case: &Case<'_>, which: impl Fn(&AttemptEnd) -> bool) -> u64 {
     let ends = case.evidence.ends.iter();
-    ends.filter(|end| which(end.code, end.again)).count() as u64
+    ends.filter(|end| which(end)).count() as u64
 }
 
 pub(super) fn within_the_cap(scene: &Scene<'_>) -> Judgement {
@@ -151,6 +156,8 @@ mod tests {
         let mut play = again(1);
         play.broadcast.ends[2].code = super::OutcomeCode::Unknown;
         assert_eq!(violated(&play), [] as [String; 0]);
+        play.broadcast.ends[2].reason = Some(super::Reason::NotFoundYet);
+        assert_eq!(violated(&play), ["I3"], "a look-up sends nothing");
     }
 
     #[test]

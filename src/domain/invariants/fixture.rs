@@ -195,6 +195,8 @@ impl Play {
             code,
             again: false,
             not_before: None,
+            reason: None,
+            late: false,
         });
     }
 

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// The clocks of provider and ledger may differ by this much when both run on one machine.
 const CLOCK_TOLERANCE: Duration = Duration::from_millis(50);
+/// A start that was taken over writes down what it knew within this time.
+const LATE_TOLERANCE: Duration = Duration::from_secs(30);
 /// A receipt is dated when it arrives and is durable a little later.
 const RECEIPT_TOLERANCE: Duration = Duration::from_secs(1);
 
@@ -122,13 +124,13 @@ pub(super) fn nothing_after_success(scene: &Scene<'_>) -> Judgement {
 
 fn after_success(scene: &Scene<'_>, case: &Case<'_>, place: usize, found: &mut Findings) {
     let events = case.events(place);
-    let mut accepted: Option<(u32, Wall)> = None;
+    let mut accepted: Option<(u32, Wall, bool)> = None;
     let mut received: Option<Wall> = None;
     for event in events {
         match event {
             Event::Ended(end) => match end.code {
                 OutcomeCode::Accepted | OutcomeCode::Confirmed => {
-                    let this = (end.attempt, end.at);
+                    let this = (end.attempt, end.at, end.late);
                     accepted = Some(accepted.map_or(this, |first| first.min(this)));
                 }
                 OutcomeCode::Throttled
@@ -153,14 +155,15 @@ fn after_success(scene: &Scene<'_>, case: &Case<'_>, place: usize, found: &mut F
         }
     }
     // A receipt that came before the acceptance may have been understood only with it.
-    let received = received.map(|at| accepted.map_or(at, |(_, accepted)| at.max(accepted)));
+    let received = received.map(|at| accepted.map_or(at, |(_, accepted, _)| at.max(accepted)));
     for event in events {
         let Event::Armed(run) = event else { continue };
-        // A start that was taken over may report its success after another has begun the next attempt.
-        let again = |(attempt, at): (u32, Wall)| {
-            run.attempt > attempt && (!scene.steady || run.at > at.plus(RESOLUTION))
+        // What a start that was taken over knew, its successor learns later: it may have begun the next attempt.
+        let again = |(attempt, at, late): (u32, Wall, bool)| {
+            let known = at.plus(if late { LATE_TOLERANCE } else { RESOLUTION });
+            run.attempt > attempt && (run.at > known || !(scene.steady || late))
         };
-        if let Some((attempt, _)) = accepted.filter(|first| again(*first)) {
+        if let Some((attempt, ..)) = accepted.filter(|first| again(*first)) {
             found.broken(|| {
                 let (name, second) = (case.name(place), run.attempt);
                 format!("{name}: attempt {second} announced after attempt {attempt} was accepted")
@@ -312,6 +315,11 @@ mod tests {
         );
         play.broadcast.armed[1].at = wall(1502);
         assert_eq!(violated(&play), ["I4"]);
+        play.broadcast.ends[1].late = true;
+        let why = "its successor could not know";
+        assert_eq!(violated(&play), [] as [String; 0], "{why}");
+        play.broadcast.armed[1].at = wall(31_501);
+        assert_eq!(violated(&play), ["I4"], "by now it did");
     }
 
     #[test]

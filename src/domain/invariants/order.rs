@@ -154,6 +154,8 @@ mod tests {
             code: OutcomeCode::Accepted,
             again: false,
             not_before: None,
+            reason: None,
+            late: false,
         });
         play.newer = Some(newer);
         let requests = play.requests.as_mut().unwrap();

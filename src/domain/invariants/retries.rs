@@ -6,7 +6,7 @@ use super::findings::Findings;
 use super::scene::{CLOCK_SET, RESOLUTION, Scene};
 use super::tempo::waits_asked_for;
 use crate::ledger::AttemptEnd;
-use crate::outcome::OutcomeCode;
+use crate::outcome::{OutcomeCode, Reason};
 use crate::retry::RetryPolicy;
 use crate::time::Wall;
 
@@ -43,7 +43,8 @@ fn look_at(
     let mut tally = Tally::default();
     for end in &ends {
         tally.count(end);
-        if let Some(wrong) = policy.and_then(|policy| tally.breaks(&policy, end)) {
+        let again = end.again && !is_decided_instead(case, place, end);
+        if let Some(wrong) = policy.and_then(|policy| tally.breaks(&policy, end, again)) {
             found.broken(|| format!("{}: {wrong}", case.name(place)));
         }
         if is_the_channels(end.code) && !end.again {
@@ -52,8 +53,8 @@ fn look_at(
                 format!("{name}: given up because of {code}")
             });
         }
-        let due = due(end, policy, tally.deferred);
-        let next = due.and_then(|due| next_announcement(case, place, end.attempt).zip(Some(due)));
+        let due = due(end, policy, tally.charged);
+        let next = due.and_then(|due| next_announcement(case, place, end).zip(Some(due)));
         if let Some((at, due)) = next.filter(|(at, due)| at.plus(RESOLUTION) < *due)
             && scene.steady
         {
@@ -84,16 +85,20 @@ fn ends<'a>(case: &Case<'a>, place: usize) -> Vec<&'a AttemptEnd> {
 /// What a delivery was charged for since a person last let it be tried anew.
 #[derive(Debug, Default)]
 struct Tally {
-    deferred: u32,
-    unknown: u32,
+    /// For certain.
+    charged: u32,
+    /// Perhaps: an answer that looks like the channel's own trouble costs nothing while the channel is in trouble,
+    /// and an unknown outcome nothing where the provider knows our key.
+    perhaps: u32,
 }
 
 impl Tally {
     fn count(&mut self, end: &AttemptEnd) {
         match end.code {
             OutcomeCode::Reopened => *self = Self::default(),
-            OutcomeCode::Deferred => self.deferred += 1,
-            OutcomeCode::Unknown if end.again => self.unknown += 1,
+            OutcomeCode::Deferred if end.reason == Some(Reason::ProviderDown) => self.perhaps += 1,
+            OutcomeCode::Deferred => self.charged += 1,
+            OutcomeCode::Unknown if end.again => self.perhaps += 1,
             OutcomeCode::Unknown
             | OutcomeCode::Accepted
             | OutcomeCode::Throttled
@@ -112,12 +117,12 @@ impl Tally {
     }
 
     /// Whether a delivery was tried too often, or given up before its last attempt.
-    fn breaks(&self, policy: &RetryPolicy, end: &AttemptEnd) -> Option<String> {
+    fn breaks(&self, policy: &RetryPolicy, end: &AttemptEnd, again: bool) -> Option<String> {
         let most = policy.max_attempts;
-        let (least, charged) = (self.deferred, self.deferred + self.unknown);
+        let (least, charged) = (self.charged, self.charged + self.perhaps);
         if end.code != OutcomeCode::Deferred {
             None
-        } else if least > most || (least == most && end.again) {
+        } else if least > most || (least == most && again) {
             Some(format!("tried more than {most} times"))
         } else if !end.again && charged < most {
             Some(format!("given up after {charged} of {most} attempts"))
@@ -125,6 +130,20 @@ impl Tally {
             None
         }
     }
+}
+
+/// Whether the next attempt was never announced, but something decided in its place: that it is unknown, or too late.
+fn is_decided_instead(case: &Case<'_>, place: usize, end: &AttemptEnd) -> bool {
+    let next = end.attempt.saturating_add(1);
+    let (mut announced, mut decided) = (false, false);
+    for event in case.events(place) {
+        match event {
+            Event::Armed(run) => announced |= run.attempt == next,
+            Event::Ended(other) => decided |= other.attempt == next,
+            Event::Disarmed(_) | Event::Settled(_) | Event::Receipt(_) => {}
+        }
+    }
+    decided && !announced
 }
 
 /// Whether this says something of the channel, and nothing of the recipient.
@@ -149,7 +168,7 @@ fn is_the_channels(code: OutcomeCode) -> bool {
 
 /// The earliest moment for the next attempt: what the ledger keeps, or the shortest wait that the rules allow. A
 /// channel that is up again may be used at once.
-fn due(end: &AttemptEnd, policy: Option<RetryPolicy>, deferred: u32) -> Option<Wall> {
+fn due(end: &AttemptEnd, policy: Option<RetryPolicy>, charged: u32) -> Option<Wall> {
     if !end.again
         || matches!(
             end.code,
@@ -158,17 +177,22 @@ fn due(end: &AttemptEnd, policy: Option<RetryPolicy>, deferred: u32) -> Option<W
     {
         return None;
     }
-    let rule = (end.code == OutcomeCode::Deferred)
+    let own = end.code == OutcomeCode::Deferred && end.reason != Some(Reason::ProviderDown);
+    let rule = own
         .then_some(policy)
         .flatten()
-        .map(|policy| end.at.plus(policy.pause(deferred, 0.0)));
+        .map(|policy| end.at.plus(policy.pause(charged, 0.0)));
     end.not_before.max(rule)
 }
 
-fn next_announcement(case: &Case<'_>, place: usize, attempt: u32) -> Option<Wall> {
+/// When the attempt after this one was announced. One that had been announced before this end was known, because a
+/// newer start took the attempt for lost, is no answer to it.
+fn next_announcement(case: &Case<'_>, place: usize, end: &AttemptEnd) -> Option<Wall> {
     let events = case.events(place).iter();
     let later = events.filter_map(|event| match event {
-        Event::Armed(run) if run.attempt > attempt => Some((run.attempt, run.at)),
+        Event::Armed(run) if run.attempt > end.attempt && run.at >= end.at => {
+            Some((run.attempt, run.at))
+        }
         Event::Armed(_)
         | Event::Disarmed(_)
         | Event::Ended(_)
@@ -248,6 +272,36 @@ mod tests {
         play.broadcast.armed.pop();
         play.broadcast.ends.last_mut().unwrap().again = false;
         assert_eq!(violated(&play), ["I9"], "given up after two of three");
+    }
+
+    #[test]
+    fn what_was_decided_in_place_of_one_more_attempt_is_no_attempt() {
+        let mut play = deferred(&[(2000, 500), (3000, 500), (4000, 500)]);
+        let both = ["I1", "I9"];
+        assert_eq!(
+            violated(&play),
+            both,
+            "a fourth attempt was announced and has no end"
+        );
+        play.broadcast.armed.pop();
+        play.end(0, 4, OutcomeCode::Unknown, 4000);
+        assert_eq!(violated(&play), [] as [String; 0]);
+    }
+
+    #[test]
+    fn a_retry_announced_before_the_end_was_known_is_no_answer_to_it() {
+        let mut play = deferred(&[(2000, 10), (3000, 500), (4000, 0)]);
+        assert_eq!(violated(&play), ["I9"]);
+        play.broadcast.ends[2].at = wall(2011);
+        assert_eq!(violated(&play), [] as [String; 0]);
+    }
+
+    #[test]
+    fn an_answer_that_is_the_channels_trouble_may_cost_nothing() {
+        let mut play = deferred(&[(2000, 10), (3000, 500), (4000, 500), (5000, 0)]);
+        assert_eq!(violated(&play), ["I9"]);
+        play.broadcast.ends[2].reason = Some(Reason::ProviderDown);
+        assert_eq!(violated(&play), [] as [String; 0]);
     }
 
     #[test]

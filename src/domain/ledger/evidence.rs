@@ -4,7 +4,7 @@ use super::{BroadcastView, WindowId};
 use crate::address::Address;
 use crate::channel::ChannelName;
 use crate::id::{IncidentId, Ordinal};
-use crate::outcome::OutcomeCode;
+use crate::outcome::{OutcomeCode, Reason};
 use crate::receipt::ReceiptStatus;
 use crate::time::Wall;
 
@@ -87,10 +87,15 @@ pub struct AttemptEnd {
     pub at: Wall,
     /// How it ended.
     pub code: OutcomeCode,
+    /// Why.
+    pub reason: Option<Reason>,
     /// Whether another attempt follows.
     pub again: bool,
     /// Not before this moment, where another follows and the ledger keeps it.
     pub not_before: Option<Wall>,
+    /// Whether it was written after a newer start of the program had noted that nobody knew how the attempt ended,
+    /// where the ledger keeps that.
+    pub late: bool,
 }
 
 /// A range settled without an attempt.

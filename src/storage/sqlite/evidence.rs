@@ -3,7 +3,7 @@
 use super::broadcast::Broadcast;
 use super::fault::{Step, corrupt};
 use super::views::view;
-use super::words::{code_from, moment_after, status_from};
+use super::words::{code_from, moment_after, reason_from, status_from};
 use crate::key::Keys;
 use oyez_domain::channel::ChannelName;
 use oyez_domain::id::{BroadcastId, IncidentId, Ordinal, UpdateId};
@@ -127,15 +127,19 @@ fn ends(connection: &Connection, broadcast: &Broadcast) -> Step<Vec<AttemptEnd>>
     all(
         connection,
         broadcast.id,
-        "SELECT ordinal, attempt, code, again, at_ms FROM attempt WHERE broadcast_id = ?1",
+        "SELECT ordinal, attempt, code, again, at_ms, reason FROM attempt WHERE broadcast_id = ?1",
         |row| {
             Ok(AttemptEnd {
                 ordinal: Ordinal(row.get(0)?),
                 attempt: row.get(1)?,
                 at: moment_after(broadcast.released_at, row.get(4)?),
                 code: code_from(row.get(2)?)?,
+                reason: reason_from(row.get(5)?)?,
                 again: row.get(3)?,
+                // The tables keep neither: what waits is in `exception` until it goes, and one start at a time
+                // holds the directory.
                 not_before: None,
+                late: false,
             })
         },
     )

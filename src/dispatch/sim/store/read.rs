@@ -112,6 +112,8 @@ impl State {
                 code: end.view.outcome,
                 again: end.again,
                 not_before: end.not_before,
+                reason: end.view.reason,
+                late: end.late,
             })
         });
         let receipts = deliveries().flat_map(|(ordinal, delivery)| {

@@ -225,6 +225,7 @@ impl Delivery {
             },
             again,
             not_before,
+            late,
         });
         self.ends.sort_by_key(|end| end.view.attempt);
         if !says_something {

@@ -186,6 +186,8 @@ pub(super) struct End {
     pub(super) view: AttemptView,
     pub(super) again: bool,
     pub(super) not_before: Option<Wall>,
+    /// It took the place of the note that nobody knew how the attempt had ended.
+    pub(super) late: bool,
 }
 
 impl Delivery {
@@ -256,6 +258,7 @@ impl Delivery {
             },
             again: false,
             not_before: None,
+            late: false,
         });
     }
 
