@@ -19,6 +19,32 @@ fn until_reached(town: &Town, many: u64) {
     }
 }
 
+/// Replies take so long.
+fn slow(town: &Town, milliseconds: u32) {
+    let rules = json!({ "rules": [{ "latency_ms": milliseconds }] });
+    town.play(json!({ "channels": { "residents_email": rules } }));
+}
+
+/// A release of which requests are in flight.
+fn under_way(town: &Town, serve: &Serve) -> String {
+    town.people(PEOPLE);
+    let update = town.update(&["--channel", "residents_email"]);
+    let sent = format!("/api/v1/updates/{update}/send");
+    assert_eq!(serve.ask("POST", &sent, "{}").status, 202);
+    until_reached(town, 1);
+    update
+}
+
+/// What the ledger and the provider's log together say once everything has been sent.
+fn judged(town: &Town, update: &str) -> Value {
+    slow(town, 0);
+    let serve = town.serve();
+    town.oyez(&["update", "watch", update]).exits(0);
+    end_in_good_order(serve);
+    let log = town.path("sandbox.jsonl");
+    town.json(&["verify", "--log", log.to_str().unwrap()])
+}
+
 fn email(report: &Value) -> &Value {
     let broadcasts = report["progress"]["broadcasts"].as_array().unwrap();
     broadcasts
@@ -71,5 +97,79 @@ fn an_orderly_end_loses_nothing_doubts_nothing_and_repeats_nothing() {
     let none = ["lost", "duplicates", "duplicate_bound", "unknown"];
     for figure in none {
         assert_eq!(verdict[figure], 0, "{figure}: {verdict}");
+    }
+}
+
+#[test]
+fn from_the_first_signal_on_it_is_not_ready_and_begins_nothing() {
+    let town = Town::new();
+    slow(&town, 1_500);
+    let serve = town.serve();
+    under_way(&town, &serve);
+    assert_eq!(serve.page("/readyz"), (200, "ready\n".to_owned()));
+    serve.signal("TERM");
+    let mut page = serve.page("/readyz");
+    while page.0 == 200 {
+        page = serve.page("/readyz");
+    }
+    assert_eq!(page.0, 503);
+    assert!(
+        page.1.contains("ending: The program is ending"),
+        "{}",
+        page.1
+    );
+    let begun = town.seen("residents_email").requests;
+    assert_eq!(serve.code(), 0);
+    let after = town.seen("residents_email").requests;
+    assert!(after <= begun + 16, "{begun} requests, then {after}");
+}
+
+#[test]
+fn what_takes_longer_than_a_shutdown_may_is_left_to_the_next_start() {
+    let town = Town::new();
+    town.write(
+        "oyez.toml",
+        town.configuration("[engine]\nshutdown_seconds = 1\n"),
+    );
+    slow(&town, 20_000);
+    let serve = town.serve();
+    let update = under_way(&town, &serve);
+    let begun = SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    assert_eq!(serve.end(), 0);
+    let took = SystemTime::UNIX_EPOCH.elapsed().unwrap() - begun;
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    let verdict = judged(&town, &update);
+    assert_eq!(
+        (&verdict["accepted"], &verdict["lost"]),
+        (&json!(PEOPLE), &json!(0))
+    );
+    assert!(verdict["duplicates"].as_u64() > Some(0), "{verdict}");
+    assert!(
+        verdict["duplicates"].as_u64() <= verdict["duplicate_bound"].as_u64(),
+        "{verdict}"
+    );
+    assert_eq!(verdict["violations"], json!([]));
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once_and_loses_nobody() {
+    for second in ["TERM", "INT"] {
+        let town = Town::new();
+        slow(&town, 20_000);
+        let serve = town.serve();
+        let update = under_way(&town, &serve);
+        serve.signal("TERM");
+        while serve.page("/readyz").0 == 200 {}
+        let begun = SystemTime::UNIX_EPOCH.elapsed().unwrap();
+        serve.signal(second);
+        assert_eq!(serve.code(), 130);
+        let took = SystemTime::UNIX_EPOCH.elapsed().unwrap() - begun;
+        assert!(took < Duration::from_secs(1), "{took:?}");
+        let verdict = judged(&town, &update);
+        assert_eq!(
+            (&verdict["accepted"], &verdict["lost"]),
+            (&json!(PEOPLE), &json!(0))
+        );
+        assert_eq!(verdict["violations"], json!([]));
     }
 }

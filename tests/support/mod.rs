@@ -178,6 +178,25 @@ impl Town {
         Serve::start(self.command(&self.path("oyez.toml"), &["serve", "--json"]))
     }
 
+    /// The same with another configuration file.
+    pub(crate) fn serve_with(&self, configuration: &str) -> Serve {
+        Serve::start(self.command(&self.path(configuration), &["serve", "--json"]))
+    }
+
+    /// The same with no file larger than so many blocks of 512 bytes: a write beyond fails as a broken disk fails.
+    pub(crate) fn serve_on_a_disk_that_breaks(&self, blocks: u64, log: std::fs::File) -> Serve {
+        let mut command = Command::new("sh");
+        let serve = self.command(&self.path("oyez.toml"), &["serve", "--json"]);
+        command
+            .arg("-c")
+            .arg(format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\""))
+            .arg(serve.get_program())
+            .args(serve.get_args())
+            .current_dir(self.folder.path())
+            .stderr(log);
+        Serve::start(command)
+    }
+
     /// The same with its log in a file.
     pub(crate) fn serve_logging(&self, log: std::fs::File) -> Serve {
         let mut command = self.command(&self.path("oyez.toml"), &["serve", "--json"]);
