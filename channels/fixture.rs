@@ -119,6 +119,7 @@ pub(crate) fn numbered_parcel(
         rendered,
         stop_token: key.stop_token(i64::from(ordinal)),
         attempt: 1,
+        first_armed_at: NOW,
         now: NOW,
     }
 }
