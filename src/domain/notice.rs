@@ -40,22 +40,25 @@ impl Notice {
         text.replace("{ref}", self.update.reference.as_str())
     }
 
-    /// The author's own text for one channel, if there is one.
+    /// The author's own text for one channel, if there is one; for readers of another language than the update's, the
+    /// short version in theirs.
     pub fn own(&self, channel: &ChannelName) -> Option<String> {
-        let own = self.update.versions.get(channel)?;
-        Some(self.complete(own.as_str()))
+        let own = self.update.versions.get(channel);
+        let own = own.map(|text| self.complete(text.as_str()));
+        let foreign = primary(&self.language) != primary(&self.update.language);
+        own.or_else(|| self.short().filter(|_| foreign))
     }
 
     /// The author's own short version in this language, if there is one.
     pub fn short(&self) -> Option<String> {
-        let primary = |tag: &str| tag.split('-').next().map(str::to_ascii_lowercase);
-        let wanted = primary(&self.language);
         let versions = &self.update.short;
-        let short = versions.get(&self.language);
-        let short = short.or_else(|| {
+        let alike = || {
             let mut versions = versions.iter();
-            versions.find_map(|(tag, text)| (primary(tag) == wanted).then_some(text))
-        })?;
+            versions
+                .find(|(tag, _)| primary(tag) == primary(&self.language))
+                .map(|(_, text)| text)
+        };
+        let short = versions.get(&self.language).or_else(alike)?;
         Some(self.complete(short.as_str()))
     }
 
@@ -97,4 +100,9 @@ impl Notice {
             ),
         }
     }
+}
+
+/// The language without its region: `ar` of `ar-EG`.
+fn primary(tag: &str) -> Option<String> {
+    tag.split('-').next().map(str::to_ascii_lowercase)
 }

@@ -121,6 +121,9 @@ pub struct Update {
     /// Whether its author wants it to take the place of older updates; see [`Update::takes_their_place`].
     #[serde(default)]
     pub supersedes: bool,
+    /// The language it is written in, a BCP 47 tag.
+    #[serde(default = "english")]
+    pub language: String,
     /// One line, at most 80 characters.
     pub headline: Line,
     /// What to do, one action a line.
@@ -137,8 +140,8 @@ pub struct Update {
     /// The author's own text for one channel by name; `{ref}` becomes the reference.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub versions: BTreeMap<ChannelName, Prose>,
-    /// The author's own short version by BCP 47 tag, for channels that have no room for the whole; `{ref}` becomes the
-    /// reference.
+    /// The author's own short version by BCP 47 tag, for channels that have no room for the whole and for readers of
+    /// another language; `{ref}` becomes the reference.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub short: BTreeMap<String, Prose>,
     /// Whether a person has accepted that signs a gateway cannot carry, or that cost dear, become plainer ones.
@@ -191,6 +194,9 @@ pub struct UpdateDraft {
     /// Whether it takes the place of older updates of its incident that are still on their way.
     #[serde(default)]
     pub supersedes: bool,
+    /// The language it is written in, a BCP 47 tag; `en` when left out.
+    #[serde(default)]
+    pub language: Option<String>,
     /// One line, at most 80 characters.
     #[serde(default)]
     pub headline: String,
@@ -241,6 +247,9 @@ impl UpdateDraft {
         let phase = self.phase.map_or(Some(incident_phase), |code| {
             text::keep(code.parse(), faults)
         });
+        let language = self.language.filter(|tag| !tag.trim().is_empty());
+        let language = language.unwrap_or_else(english);
+        text::keep(check_language("language", &language), faults);
         let headline = text::keep(Line::parse("headline", &self.headline, 80), faults);
         let what_to_do = text::lines("what_to_do", &self.what_to_do, faults);
         let what_not_to_do = text::lines("what_not_to_do", &self.what_not_to_do, faults);
@@ -273,6 +282,7 @@ impl UpdateDraft {
                     phase,
                     urgent: self.urgent,
                     supersedes: self.supersedes,
+                    language,
                     headline,
                     what_to_do,
                     what_not_to_do,
@@ -317,15 +327,24 @@ fn versions(
     versions
 }
 
+fn english() -> String {
+    "en".to_owned()
+}
+
+fn check_language(field: &str, tag: &str) -> Result<(), Refusal> {
+    let signs = tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if signs && (2..=12).contains(&tag.len()) {
+        return Ok(());
+    }
+    let why = format!("{tag:?} is no language; a language is a tag such as en or cy");
+    Err(Refusal::new(field, "malformed_language", why))
+}
+
 fn short(texts: &BTreeMap<String, String>, faults: &mut Vec<Refusal>) -> BTreeMap<String, Prose> {
     let mut versions = BTreeMap::new();
     for (tag, prose) in texts.iter().filter(|(_, prose)| !prose.trim().is_empty()) {
         let field = format!("short.{tag}");
-        let signs = tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        if !signs || !(2..=12).contains(&tag.len()) {
-            let why = format!("{tag:?} is no language; a language is a tag such as en or cy");
-            faults.push(Refusal::new("short", "malformed_language", why));
-        }
+        text::keep(check_language("short", tag), faults);
         let prose = text::keep(Prose::parse(&field, prose, 2000), faults);
         versions.extend(prose.map(|prose| (tag.clone(), prose)));
     }

@@ -51,6 +51,9 @@ pub struct UpdateBody {
     /// clears and urgent updates always do.
     #[serde(default)]
     pub supersedes: bool,
+    /// The language it is written in, a BCP 47 tag; `en` when left out.
+    #[serde(default)]
+    pub language: Option<String>,
     /// One line, at most 80 characters.
     #[serde(default)]
     pub headline: String,
@@ -69,7 +72,8 @@ pub struct UpdateBody {
     /// Own text by channel name.
     #[serde(default)]
     pub versions: BTreeMap<String, String>,
-    /// Own short version by language, for channels that have no room for the whole; `{ref}` becomes the reference.
+    /// Own short version by language, for channels that have no room for the whole and for readers of another language;
+    /// `{ref}` becomes the reference.
     #[serde(default)]
     pub short: BTreeMap<String, String>,
     /// Whether signs that a gateway cannot carry, or that cost dear, may become the plainer ones that a preview shows.
@@ -95,6 +99,7 @@ impl From<UpdateBody> for UpdateDraft {
             phase: body.phase,
             urgent: body.urgent,
             supersedes: body.supersedes,
+            language: body.language,
             headline: body.headline,
             what_to_do: body.what_to_do,
             what_not_to_do: body.what_not_to_do,
@@ -127,6 +132,8 @@ pub struct UpdateView {
     pub urgent: bool,
     /// Whether it takes the place of older updates of its incident that are still on their way.
     pub supersedes: bool,
+    /// The language it is written in.
+    pub language: String,
     /// One line.
     pub headline: String,
     /// What people should do.
@@ -173,6 +180,7 @@ impl UpdateView {
             phase: update.phase.code().to_owned(),
             urgent: update.urgent,
             supersedes,
+            language: update.language,
             headline: update.headline.into(),
             what_to_do: texts(update.what_to_do),
             what_not_to_do: texts(update.what_not_to_do),

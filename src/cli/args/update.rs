@@ -86,7 +86,11 @@ pub(crate) struct UpdateNew {
     /// Your own short text for SMS; {ref} becomes the reference.
     #[arg(long)]
     pub(crate) sms: Option<String>,
-    /// Your own short version in one language, for channels that have no room for the whole; once for each.
+    /// The language it is written in; en when left out.
+    #[arg(long, value_name = "LANGUAGE")]
+    pub(crate) language: Option<String>,
+    /// Your own short version in one language, for channels that have no room for the whole and for readers of another
+    /// language; once for each.
     #[arg(long, value_name = "LANGUAGE=TEXT")]
     pub(crate) short: Vec<String>,
     /// Characters that a gateway cannot carry, or that cost dear, may become the plainer ones that `render` shows.

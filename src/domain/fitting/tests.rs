@@ -148,7 +148,13 @@ fn the_authors_short_version_comes_before_any_cut_and_in_the_language_of_the_cha
         post(60, &notice, &long).unwrap().text,
         "Correction: اتصل 020\u{a0}7641\u{a0}6000"
     );
+    assert_eq!(
+        notice.own(&channel()).as_deref(),
+        Some("Correction: اتصل 020 7641 6000"),
+        "those who read no English get it although the whole would fit"
+    );
     notice.language = "cy".to_owned();
+    assert_eq!(notice.own(&channel()), None);
     assert!(!post(90, &notice, &long).unwrap().fit.shortened);
 }
 

@@ -89,6 +89,7 @@ fn draft(args: UpdateNew) -> anyhow::Result<UpdateDraft> {
         kind: args.kind,
         urgent: args.urgent,
         supersedes: args.supersede,
+        language: args.language,
         headline: args.headline.unwrap_or_default(),
         what_to_do: args.what_to_do,
         what_not_to_do: args.what_not_to_do,
