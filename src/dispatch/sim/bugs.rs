@@ -19,4 +19,6 @@ pub(crate) struct Bugs {
     pub(crate) outcome_before_intent: bool,
     /// A wall clock that jumps ahead lets deliveries expire.
     pub(crate) expiry_on_jump: bool,
+    /// The store forgets every outcome. Not one that the judge has to find: a guard has to bear it.
+    pub(crate) outcomes_forgotten: bool,
 }

@@ -1,5 +1,6 @@
 //! The simulated store: a ledger in memory whose commits take time and can go wrong, and which a crash cuts short.
 
+mod forget;
 mod halt;
 mod people;
 mod ports;
@@ -15,6 +16,7 @@ use super::bugs::Bugs;
 use oyez_domain::id::{BroadcastId, Ordinal};
 use oyez_domain::ledger::{BroadcastEvidence, NewEndpoint, SystemEvidence};
 use oyez_domain::subscriber::NewSubscriber;
+use oyez_domain::channel::ChannelName;
 use oyez_domain::time::Wall;
 use oyez_domain::{BoxFuture, LedgerError, LedgerResult};
 use state::{Delivery, State};
@@ -233,6 +235,12 @@ impl SimStore {
         let images = self.0.images();
         let mut all = images.live.broadcasts.iter();
         all.all(|b| b.planned && !b.deliveries.iter().any(Delivery::is_open))
+    }
+
+    /// Why a channel is held, if it is.
+    pub(crate) fn why_held(&self, channel: &ChannelName) -> Option<String> {
+        let images = self.0.images();
+        images.live.holds.get(&Some(channel.clone())).cloned()
     }
 
     /// What has no end yet, for people.

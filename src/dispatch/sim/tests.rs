@@ -3,4 +3,5 @@
 mod conformance;
 mod fair;
 mod figures;
+mod runaway;
 mod seeds;

@@ -186,6 +186,9 @@ impl Queue for SimLedger {
         Box::pin(async move {
             let kept = self.write("record", |s| {
                 s.record(self.start, batch, outcomes)?;
+                if self.disk.bugs.outcomes_forgotten {
+                    s.forget(outcomes);
+                }
                 Ok(s.fence(self.start))
             });
             kept.await?
