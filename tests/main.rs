@@ -9,6 +9,7 @@ mod adapters;
 mod breaker;
 mod cli_bad_input;
 mod cli_round_trip;
+mod clock_jump;
 mod copies;
 mod credentials;
 mod disk_failure;

@@ -47,7 +47,7 @@ const LOOK: Duration = Duration::from_millis(5);
 pub(crate) struct Office {
     pub(crate) desk: Desk,
     pub(crate) sandbox: Sandbox,
-    clock: OfficeClock,
+    pub(crate) clock: OfficeClock,
     _engine: Engine,
     _doors: DropGuard,
     _folder: tempfile::TempDir,

@@ -2,11 +2,12 @@
 
 use oyez_domain::time::{Boot, Wall};
 use oyez_domain::{BoxFuture, Clock, Random};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// The clock that a sandbox's log is written with, until it is turned forward. Both of its hands move together.
+/// The clock that a sandbox's log is written with, until it is turned forward. Both of its hands move together, unless it jumps.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct OfficeClock(Arc<Turned>);
 
@@ -15,6 +16,8 @@ struct Turned {
     /// When it was turned, by the machine's clock, and how far ahead it was from then on.
     turns: Mutex<Vec<(Boot, Duration)>>,
     heard: Notify,
+    /// How far the wall clock alone was set forward, in microseconds.
+    jumped: AtomicI64,
 }
 
 impl OfficeClock {
@@ -23,6 +26,12 @@ impl OfficeClock {
         let ahead = self.ahead() + by;
         self.turns().push((machine(), ahead));
         self.0.heard.notify_waiters();
+    }
+
+    /// Sets the wall clock alone forward, as a wrong time server does.
+    pub(crate) fn jump(&self, by: Duration) {
+        let by = i64::try_from(by.as_micros()).unwrap();
+        self.0.jumped.fetch_add(by, Ordering::Relaxed);
     }
 
     /// How far ahead it was at a moment of the machine's clock.
@@ -56,7 +65,8 @@ impl Clock for OfficeClock {
 
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     fn wall(&self) -> Wall {
-        Wall::from(jiff::Timestamp::now()).plus(self.ahead())
+        let Wall(set) = Wall::from(jiff::Timestamp::now()).plus(self.ahead());
+        Wall(set + self.0.jumped.load(Ordering::Relaxed))
     }
 
     fn sleep_until(&self, when: Boot) -> BoxFuture<'_, ()> {
