@@ -19,7 +19,7 @@ fn an_update_is_written_sent_watched_and_accounted_for() {
     ]);
     let rendered = town.oyez(&["update", "render", &update]).exits(0);
     assert!(
-        rendered.contains("residents_email") && rendered.contains("of 500 characters"),
+        rendered.contains("residents_email") && rendered.contains("of at most 500 characters"),
         "{rendered}"
     );
     let dry = town
