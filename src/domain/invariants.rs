@@ -159,7 +159,7 @@ mod tests {
         let mut play = play();
         play.rules.clear();
         let verdict = judge(&play.evidence());
-        for id in ["I8", "I9", "I10"] {
+        for id in ["I8", "I9", "I10", "I20"] {
             let judged = verdict.invariants.iter().find(|j| j.id == id).unwrap();
             assert_eq!(judged.finding, Finding::NotCheckable, "{id}");
             assert!(judged.why.contains("--config"), "{id}: {}", judged.why);

@@ -95,9 +95,7 @@ fn flooded(scene: &Scene<'_>, found: &mut Findings) {
     for (channel, cases) in scene.channels() {
         let rules = cases.first().map(|case| scene.rules(case));
         let Some(cap) = rules.and_then(|rules| rules.hourly_cap) else {
-            found.remark(format!(
-                "messages within an hour were not counted on {channel}: that needs --config"
-            ));
+            found.unknown("cap of an hour", channel);
             continue;
         };
         let mut reached: HashMap<&str, Vec<Boot>> = HashMap::new();

@@ -1,6 +1,8 @@
 //! Cases that break an invariant, and inputs that were missing to look for them.
 
 use super::verdict::{Finding, Judgement};
+use crate::channel::ChannelName;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Cases spelt out for each invariant at most; the rest is counted.
 const LISTED: usize = 10;
@@ -12,6 +14,8 @@ pub(super) struct Findings {
     all: u64,
     missing: Vec<String>,
     remarks: Vec<String>,
+    /// What was not known, and of which channels.
+    unknown: BTreeMap<&'static str, BTreeSet<String>>,
 }
 
 impl Findings {
@@ -31,6 +35,12 @@ impl Findings {
         }
     }
 
+    /// A channel's rule was not known, so that part of the search could not be made.
+    pub(super) fn unknown(&mut self, rule: &'static str, channel: &ChannelName) {
+        let channels = self.unknown.entry(rule).or_default();
+        channels.insert(channel.to_string());
+    }
+
     /// What the search could not see, although enough is left to say that the invariant holds.
     pub(super) fn remark(&mut self, why: impl Into<String>) {
         self.remarks.push(why.into());
@@ -42,7 +52,12 @@ impl Findings {
     }
 
     /// One case breaks an invariant; otherwise it holds only where nothing was missing.
-    pub(super) fn judge(self, id: &str, says: &str) -> Judgement {
+    pub(super) fn judge(mut self, id: &str, says: &str) -> Judgement {
+        for (rule, channels) in std::mem::take(&mut self.unknown) {
+            let channels: Vec<_> = channels.into_iter().collect();
+            let why = format!("needs the {rule} of {} (--config)", channels.join(", "));
+            self.missing(why);
+        }
         let listed = self.cases.len() as u64;
         let (finding, mut why) = if self.all > 0 {
             (Finding::Violated, self.cases.join("; "))
@@ -90,6 +105,16 @@ mod tests {
             Findings::default().judge("I1", "says").finding,
             Finding::Held
         );
+    }
+
+    #[test]
+    fn channels_that_lack_the_same_rule_are_named_together() {
+        let mut findings = Findings::default();
+        for channel in ["sms", "email", "sms"] {
+            findings.unknown("limit", &channel.parse().unwrap());
+        }
+        let judged = findings.judge("I8", "says");
+        assert_eq!(judged.why, "needs the limit of email, sms (--config)");
     }
 
     #[test]

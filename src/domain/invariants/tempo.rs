@@ -20,9 +20,7 @@ pub(super) fn within_the_rate(scene: &Scene<'_>) -> Judgement {
     }
     for (channel, cases) in scene.channels() {
         let Some(pace) = pace(scene, &cases) else {
-            found.missing(format!(
-                "needs the limit of {channel} (--config, or --rate {channel}=R)"
-            ));
+            found.unknown("limit", channel);
             continue;
         };
         let Some(rate) = pace.rate_per_second else {
@@ -77,7 +75,7 @@ pub(super) fn refused_credentials_pause(scene: &Scene<'_>) -> Judgement {
     }
     for (channel, cases) in scene.channels() {
         let Some(pace) = pace(scene, &cases) else {
-            found.missing(format!("needs the concurrency of {channel} (--config)"));
+            found.unknown("concurrency", channel);
             continue;
         };
         let resumes = resumes(scene, channel);
@@ -130,7 +128,7 @@ pub(super) fn waits_asked_for(scene: &Scene<'_>, found: &mut Findings) {
             }
             asked = true;
             let Some(pace) = pace(scene, &cases) else {
-                found.missing(format!("needs the concurrency of {channel} (--config)"));
+                found.unknown("concurrency", channel);
                 continue;
             };
             let early = before_it_was_time(&flow, &resumes);
