@@ -1,6 +1,7 @@
 //! Stop means stop, hold means later: counted exactly, and nobody is reached twice.
 
 use crate::office::{Office, name};
+use oyez_dispatch::desk::halt::Found;
 use serde_json::json;
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ async fn after_a_stop_nothing_new_leaves_and_the_counts_are_exact() {
     let counts = office.counts(update, EMAIL).await;
     assert!(counts.stopped > 0 && counts.accepted >= 120, "{counts:?}");
     assert_eq!(counts.accepted + counts.stopped, u64::from(PEOPLE));
-    stop().await.unwrap();
+    assert_eq!(stop().await.unwrap().found, Found::Stopped);
     assert_eq!(
         office.counts(update, EMAIL).await,
         counts,
@@ -53,6 +54,41 @@ async fn after_a_stop_nothing_new_leaves_and_the_counts_are_exact() {
         let late = left.iter().filter(|(at, _)| *at > stopped_at + 1_000_000);
         assert_eq!(late.count(), 0, "{channel} went on after the stop");
     }
+    office.is_in_order().await;
+}
+
+/// A window and one more are armed ahead; at 50 a second they would last for a second and longer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_armed_when_somebody_stops_it_does_not_leave() {
+    let channels = json!({ "residents_email": { "pace": { "concurrency": 1 } } });
+    let latency = json!({ "rules": [{ "latency_ms": 20 }] });
+    let office = Office::open(channels, json!({ "*": latency })).await;
+    office.populate(PEOPLE).await;
+    let update = office.put_out().await;
+    office
+        .until("much more is armed than is on its way", async || {
+            let broadcast = office.broadcast(update, EMAIL).await;
+            broadcast.counts.accepted > 50 && broadcast.in_flight > 40
+        })
+        .await;
+    let stopped_at = office.now_us();
+    let halted = office.desk.stop(update, None, "wrong", "test").await;
+    let halted = halted.unwrap();
+    assert_eq!(halted.found, Found::Underway);
+    let told = &halted.progress.broadcasts[0];
+    assert!(told.in_flight <= 1, "one connection carries one message");
+    assert_eq!(
+        told.counts.accepted + told.in_flight + told.counts.stopped,
+        u64::from(PEOPLE)
+    );
+    let ended = office.finish(update).await;
+    office
+        .throughout(Duration::from_millis(1_500), async || {
+            let left = office.effects(EMAIL, ended.broadcasts[0].broadcast);
+            // The stop itself takes a moment, in which a few more leave.
+            left.iter().filter(|(at, _)| *at > stopped_at).count() <= 15
+        })
+        .await;
     office.is_in_order().await;
 }
 
