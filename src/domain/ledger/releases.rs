@@ -107,7 +107,8 @@ pub trait Releases {
     /// and the first window of each channel that was idle. The audience is frozen as of now: pages planned
     /// later see the same people. Refuses (`Refused`, field `audience`) when nobody at all would get it.
     fn release<'a>(&'a self, order: &'a ReleaseOrder) -> Answer<'a, Released>;
-    /// Plans the next page of one broadcast that has not been planned to its end; `None` when all are.
+    /// Plans the next page of one broadcast that has not been planned to its end, and settles a page of what newer
+    /// updates took the place of; `None` when neither is left. Refused with `Fenced` once a newer start has taken over.
     fn plan_page(&self, now: Wall) -> Answer<'_, Option<BroadcastId>>;
     /// Halts what is unsent, on one channel or on all. What is in flight ends and is recorded.
     fn stop<'a>(
@@ -133,7 +134,9 @@ pub trait Releases {
         by: &'a By,
     ) -> Answer<'a, ()>;
     /// Lets failed deliveries be tried again, on one channel or on all: those whose last reason is among `reasons`,
-    /// as new attempts with nothing charged. Returns how many.
+    /// as new attempts with nothing charged. Suppressed addresses, and people whom a newer update of the incident has
+    /// reached, are left out. Returns how many; where everything concerned is stopped, too late or superseded, `State`
+    /// says so.
     fn retry_failed<'a>(
         &'a self,
         update: UpdateId,
@@ -144,7 +147,9 @@ pub trait Releases {
     ) -> Answer<'a, Done<u64>>;
     /// How many deliveries of an update failed, by channel and last reason: what `retry_failed` chooses from.
     fn failures(&self, update: UpdateId) -> Answer<'_, Vec<(ChannelName, Reason, u64)>>;
-    /// Settles deliveries that may have been sent as a person decides. Returns how many.
+    /// Settles deliveries that may have been sent as a person decides. Returns how many. What may not be sent again
+    /// (stopped, too late, overtaken by a newer update) stays listed; where that is all there is, `State` says so. A
+    /// later receipt outranks any decision.
     fn decide_unknown<'a>(
         &'a self,
         which: &'a UnknownFilter,

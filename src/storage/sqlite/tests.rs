@@ -76,9 +76,11 @@ fn open_seeded(settings: &StorageSettings, now: Wall, seeded: Seeded) -> SqliteL
     ledger
 }
 
+mod identifiers;
 mod lineage;
 mod seeded;
 mod trouble;
+mod upgrade;
 
 mod promises {
     use super::{GAMES, Scratch};
