@@ -18,6 +18,7 @@ mod doubt;
 mod fence;
 mod halt;
 mod incident_order;
+mod lists;
 mod outcomes;
 mod parked;
 mod people;

@@ -323,6 +323,9 @@ impl Play<'_> {
     }
 
     async fn crash(mut self) -> Self {
+        for update in &self.updates {
+            super::lists::check(&*self.stage.ledger, *update).await;
+        }
         self.older = None;
         self.open.clear();
         self.last.clear();
