@@ -7,6 +7,7 @@ pub mod breaker;
 pub mod breakers;
 pub mod clock_guard;
 pub mod desk;
+mod errands;
 pub mod event;
 mod feeder;
 pub mod gate;

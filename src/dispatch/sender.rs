@@ -12,7 +12,7 @@ use crate::supervisor::Live;
 use attempt::Attempted;
 use oyez_domain::channel::Family;
 use oyez_domain::id::{BroadcastId, UpdateId};
-use oyez_domain::ledger::{Armed, By, Follow, Ledger, Recorded, WindowId};
+use oyez_domain::ledger::{Answer, Armed, By, Follow, Ledger, Recorded, WindowId};
 use oyez_domain::outcome::{Outcome, OutcomeCode, Reason, Verdict};
 use oyez_domain::reference::ReferenceKey;
 use oyez_domain::rendered::Rendered;
@@ -151,20 +151,24 @@ impl Sender {
         tracing::error!(channel.name = self.name(), %excess, "held: more left than can be right");
         let at = self.clock.wall();
         self.tell("held", Some(Reason::Runaway), line, at);
-        let why = format!("oyez held it by itself: {excess}");
-        let (by, give_up) = (engine(at), self.clock.now().plus(RECORDED_WITHIN));
+        let (why, by) = (format!("oyez held it by itself: {excess}"), engine(at));
+        let channel = Some(&self.live.channel.name);
+        self.keep(|| self.ledger.hold_channel(channel, Some(&why), &by))
+            .await;
+    }
+
+    /// Has the ledger keep what is held here already, however busy it is.
+    async fn keep<'a, T>(&self, hold: impl Fn() -> Answer<'a, T>) {
+        let give_up = self.clock.now().plus(RECORDED_WITHIN);
         loop {
-            let held = self
-                .ledger
-                .hold_channel(Some(&self.live.channel.name), Some(&why), &by);
-            match held.await {
-                Ok(()) => return,
+            match hold().await {
+                Ok(_) => return,
                 Err(LedgerError::Busy(_)) if self.clock.now() < give_up => {
                     let soon = self.clock.now().plus(Duration::from_millis(200));
                     self.clock.sleep_until(soon).await;
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the channel is held here, but that could not be recorded");
+                    tracing::error!(%error, "it is held here, but that could not be recorded");
                     return;
                 }
             }
@@ -192,9 +196,8 @@ impl Sender {
         let at = self.clock.wall();
         let by = engine(at);
         let channel = Some(&self.live.channel.name);
-        if let Err(error) = self.ledger.hold_update(update, channel, true, &by).await {
-            tracing::error!(%error, "the broadcast is held here, but that could not be recorded");
-        }
+        self.keep(|| self.ledger.hold_update(update, channel, true, &by))
+            .await;
         let line = format!(
             "{}: the message itself was refused three times in a row. Held: change it and send a correction, or resume.",
             self.name()

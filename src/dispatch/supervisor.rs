@@ -3,6 +3,7 @@
 use crate::ahead::Ahead;
 use crate::breakers::Breakers;
 use crate::desk::Desk;
+use crate::errands::Errands;
 use crate::feeder::Feeder;
 use crate::gate::Gate;
 use crate::meter::Meter;
@@ -152,6 +153,7 @@ impl Live {
 pub struct Lives {
     by_name: Arc<BTreeMap<ChannelName, Arc<Live>>>,
     planner: Arc<Notify>,
+    pub(crate) errands: Errands,
 }
 
 impl Lives {
@@ -170,15 +172,17 @@ impl Lives {
         self.by_name.values().map(AsRef::as_ref)
     }
 
-    /// Hands a release's first window to its worker, or wakes the worker to look for itself.
-    pub fn hand(&self, channel: &ChannelName, window: Option<Window>) {
+    /// Hands a release's first window to its worker, or wakes the worker to look for itself. A window that no worker
+    /// takes any more, because the program is ending, comes back.
+    #[must_use]
+    pub fn hand(&self, channel: &ChannelName, window: Option<Window>) -> Option<Window> {
         match (window, self.by_name.get(channel)) {
-            (Some(window), Some(live)) => {
-                // A worker that has ended leaves the window armed; the next start finds it.
-                drop(live.handed.send(window));
+            (Some(window), Some(live)) => live.handed.send(window).err().map(|refused| refused.0),
+            (None, Some(live)) => {
+                live.bell.notify_one();
+                None
             }
-            (None, Some(live)) => live.bell.notify_one(),
-            (_, None) => {}
+            (window, None) => window,
         }
     }
 
@@ -238,6 +242,7 @@ pub fn lives(
         Lives {
             by_name: Arc::new(by_name),
             planner: Arc::default(),
+            errands: Errands::default(),
         },
         Mailboxes(mailboxes),
     )
@@ -344,6 +349,7 @@ impl Engine {
         let deadline = clock.now().plus(longest);
         let done = async {
             self.workers.wait().await;
+            desk.lives.errands.finish().await;
             self.recorder.close();
             self.recorder.wait().await;
         };

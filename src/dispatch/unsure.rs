@@ -18,6 +18,8 @@ const SETTLE: Duration = Duration::from_secs(60);
 const RECEIPT: Duration = Duration::from_secs(600);
 /// The same for an urgent message, which is worth a second copy sooner.
 const URGENT_RECEIPT: Duration = Duration::from_secs(120);
+/// So many attempts that may all have arrived are enough: what a program ends on again and again needs a person.
+const MOST_COPIES: u32 = 3;
 /// So many look-ups for each attempt allowed; then a person is asked.
 const LOOK_UPS: u32 = 2;
 
@@ -48,7 +50,8 @@ pub fn first(armed: &Armed, case: &Circumstances) -> First {
     if !armed.unsure || by_key {
         return First::Send;
     }
-    let may_repeat = is_decided(armed) || case.on_unknown == OnUnknown::Retry;
+    let may_repeat =
+        is_decided(armed) || (case.on_unknown == OnUnknown::Retry && doubts(armed) < MOST_COPIES);
     match way(case) {
         Way::LookUp => First::LookUp,
         Way::Receipt if may_repeat && was_interrupted(armed) => First::AwaitReceipt,
@@ -96,9 +99,9 @@ pub fn is_settled_by(refusal: Reason, armed: &Armed, case: &Circumstances) -> bo
         || key_is_known(armed, case, case.now)
 }
 
-/// How often nobody could tell so far. A crash counts once.
+/// How often nobody could tell so far, crashes among it.
 pub fn doubts(armed: &Armed) -> u32 {
-    armed.unknowns + u32::from(was_interrupted(armed))
+    armed.unknowns
 }
 
 fn later(case: &Circumstances, pause: Duration, charged: u32, unknowns: u32) -> Follow {

@@ -2,6 +2,7 @@
 
 use super::{Desk, DeskResult};
 use crate::progress::Progress;
+use crate::supervisor::Live;
 use oyez_domain::LedgerError;
 use oyez_domain::broadcast::BroadcastState;
 use oyez_domain::channel::ChannelName;
@@ -47,11 +48,18 @@ impl Desk {
     ) -> DeskResult<Halted> {
         let found = found(&self.views(update, channel).await?);
         if found != Found::Done {
-            self.shut(update, channel, true).await?;
-            self.ledger
-                .stop(update, channel, reason, &self.by(actor))
-                .await?;
-            self.lives.ring_planner();
+            let (desk, by) = (self.clone(), self.by(actor));
+            let (named, reason) = (channel.cloned(), reason.to_owned());
+            let stop = async move {
+                let named = named.as_ref();
+                desk.shut(update, named).await?;
+                let _turn = desk.lives.errands.turn().await;
+                let stopped = desk.ledger.stop(update, named, &reason, &by).await;
+                desk.follow(update, named).await?;
+                desk.lives.ring_planner();
+                Ok(drop(stopped?))
+            };
+            self.lives.errands.carry_out(stop).await?;
             self.given_back(update, channel).await?;
         }
         Ok(Halted {
@@ -96,16 +104,19 @@ impl Desk {
         actor: &str,
     ) -> DeskResult<Progress> {
         self.must_be_underway(update, channel).await?;
-        if held {
-            self.shut(update, channel, true).await?;
-        }
-        self.ledger
-            .hold_update(update, channel, held, &self.by(actor))
-            .await?;
-        if !held {
-            self.shut(update, channel, false).await?;
-            self.lives.ring_all();
-        }
+        let (desk, channel, by) = (self.clone(), channel.cloned(), self.by(actor));
+        let hold = async move {
+            let channel = channel.as_ref();
+            if held {
+                desk.shut(update, channel).await?;
+            }
+            let _turn = desk.lives.errands.turn().await;
+            let done = desk.ledger.hold_update(update, channel, held, &by).await;
+            desk.follow(update, channel).await?;
+            desk.lives.ring_all();
+            Ok(drop(done?))
+        };
+        self.lives.errands.carry_out(hold).await?;
         self.progress(update).await
     }
 
@@ -134,16 +145,23 @@ impl Desk {
     }
 
     /// Shuts the gates first, so that nothing leaves while the ledger is still being told.
-    async fn shut(
-        &self,
-        update: UpdateId,
-        channel: Option<&ChannelName>,
-        shut: bool,
-    ) -> DeskResult<()> {
+    async fn shut(&self, update: UpdateId, channel: Option<&ChannelName>) -> DeskResult<()> {
         for view in self.views(update, channel).await? {
             if view.state != BroadcastState::Done {
-                self.lives.set_gate(&view.channel, view.id, shut);
+                self.lives.set_gate(&view.channel, view.id, true);
             }
+        }
+        Ok(())
+    }
+
+    /// Opens and shuts the gates as the ledger has it, whether or not it did what it was asked for.
+    async fn follow(&self, update: UpdateId, channel: Option<&ChannelName>) -> DeskResult<()> {
+        for view in self.views(update, channel).await? {
+            let shut = match view.state {
+                BroadcastState::Held | BroadcastState::Stopped => true,
+                BroadcastState::Sending | BroadcastState::Done => false,
+            };
+            self.lives.set_gate(&view.channel, view.id, shut);
         }
         Ok(())
     }
@@ -158,23 +176,34 @@ impl Desk {
         if let Some(name) = channel.filter(|name| self.lives.get(name).is_none()) {
             return Err(LedgerError::NotFound(format!("the channel {name}")).into());
         }
-        self.ledger
-            .hold_channel(channel, reason, &self.by(actor))
-            .await?;
-        let holds = self.ledger.holds().await?;
-        for live in self.lives.all() {
-            let name = &live.channel.name;
-            live.gate.set_channel(
-                holds
-                    .iter()
-                    .any(|(held, _)| held.as_ref().is_none_or(|held| held == name)),
-            );
-            if reason.is_none() && channel.is_none_or(|resumed| resumed == name) {
+        let (desk, actor) = (self.clone(), actor.to_owned());
+        let (channel, reason) = (channel.cloned(), reason.map(str::to_owned));
+        let hold = async move {
+            let (channel, reason) = (channel.as_ref(), reason.as_deref());
+            let _turn = desk.lives.errands.turn().await;
+            let by = desk.by(&actor);
+            // Before the ledger is asked, which may take a while: what a provider says from now on is news.
+            let mine = |live: &&Live| channel.is_none_or(|name| *name == live.channel.name);
+            for live in desk.lives.all().filter(mine).filter(|_| reason.is_none()) {
                 live.clear_pauses();
                 live.runaway.clear();
             }
+            desk.ledger.hold_channel(channel, reason, &by).await?;
+            desk.follow_holds().await?;
+            desk.lives.ring_all();
+            Ok(())
+        };
+        self.lives.errands.carry_out(hold).await
+    }
+
+    async fn follow_holds(&self) -> DeskResult<()> {
+        let holds = self.ledger.holds().await?;
+        for live in self.lives.all() {
+            let name = &live.channel.name;
+            let mut mine = holds.iter().map(|(held, _)| held.as_ref());
+            live.gate
+                .set_channel(mine.any(|held| held.is_none_or(|held| held == name)));
         }
-        self.lives.ring_all();
         Ok(())
     }
 }

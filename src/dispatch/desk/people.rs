@@ -119,11 +119,14 @@ impl Desk {
 
     /// Stops messages to the address of a stop token, those on their way out included. Repeating it is harmless.
     pub async fn opt_out(&self, token: &str) -> DeskResult<()> {
-        let address = self.stop_token_address(token)?;
-        self.ledger.opt_out(address, &self.by("resident")).await?;
-        let gates = self.lives.all().map(|live| &live.gate);
-        gates.for_each(|gate| gate.shut_address(address));
-        Ok(())
+        let (address, desk) = (self.stop_token_address(token)?, self.clone());
+        let opt_out = async move {
+            desk.ledger.opt_out(address, &desk.by("resident")).await?;
+            let gates = desk.lives.all().map(|live| &live.gate);
+            gates.for_each(|gate| gate.shut_address(address));
+            Ok(())
+        };
+        self.lives.errands.carry_out(opt_out).await
     }
 
     fn stop_token_address(&self, token: &str) -> DeskResult<i64> {

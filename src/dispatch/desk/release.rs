@@ -45,14 +45,26 @@ impl Desk {
             key,
             by,
         };
-        let released = self.ledger.release(&order).await?;
+        let desk = self.clone();
+        let put_out = async move { desk.put_out(&order).await };
+        self.lives.errands.carry_out(put_out).await
+    }
+
+    async fn put_out(&self, order: &ReleaseOrder) -> DeskResult<Done<Progress>> {
+        let released = self.ledger.release(order).await?;
         for (broadcast, channel, window) in released.broadcasts {
-            tracing::info!(update.id = %update, channel.name = %channel, broadcast.id = broadcast.0, "released");
-            self.lives.hand(&channel, window);
+            tracing::info!(update.id = %order.update, channel.name = %channel, broadcast.id = broadcast.0, "released");
+            let left = self.lives.hand(&channel, window);
+            let first = left.and_then(|window| Some((window.id, window.armed.first()?.ordinal)));
+            if let Some((window, first)) = first
+                && let Err(error) = self.ledger.disarm(window, first, self.clock.wall()).await
+            {
+                tracing::error!(%error, "a first window could not be given back; the next start finds it");
+            }
         }
         self.lives.ring_planner();
         Ok(Done {
-            value: self.progress(update).await?,
+            value: self.progress(order.update).await?,
             replayed: released.replayed,
         })
     }

@@ -11,7 +11,7 @@ fn orphan() -> Armed {
     Armed {
         unsure: true,
         last_reason: Some(Reason::Interrupted),
-        ..armed(2, 0, 0)
+        ..armed(2, 0, 1)
     }
 }
 

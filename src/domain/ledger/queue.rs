@@ -44,7 +44,8 @@ pub struct Armed {
     pub attempt: u32,
     /// How many attempts were charged to the recipient before this one.
     pub charged: u32,
-    /// How many unknown outcomes there were before this one.
+    /// How often nobody could tell what had become of an attempt: unknown outcomes and orphans, since a person last
+    /// let it go again.
     pub unknowns: u32,
     /// Whether an earlier attempt may have reached the recipient: an unknown outcome, or an orphan of a crash.
     pub unsure: bool,

@@ -25,7 +25,7 @@ pub async fn orphans_are_sent_again_and_nobody_else_is(store: &dyn Store) {
         again
             .armed
             .iter()
-            .all(|a| (a.attempt, a.charged, a.unknowns) == (2, 0, 0))
+            .all(|a| (a.attempt, a.charged, a.unknowns) == (2, 0, 1))
     );
     stage.accept(&again, at(21)).await;
     let fresh = stage.window(MAIL, at(22)).await;

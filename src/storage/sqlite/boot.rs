@@ -92,6 +92,7 @@ fn orphan(
     let orphaned = Exception {
         care: if again { Care::Waiting } else { Care::Unknown },
         attempt,
+        unknowns: known.unknowns + 1,
         unsure: true,
         not_before: now,
         reason,

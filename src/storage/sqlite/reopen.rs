@@ -103,6 +103,7 @@ pub(super) fn reopen(
         care: Care::Waiting,
         attempt,
         charged: 0,
+        unknowns: 0,
         not_before: now,
         reason,
         ..past.clone()
