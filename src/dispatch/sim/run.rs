@@ -169,6 +169,10 @@ impl Run {
         if self.program.is_some() {
             return;
         }
+        // Nothing tells a start that its clock is wrong: then a person is asked first, and sets it right.
+        if self.world.clock.is_off() {
+            return self.world.after(Duration::from_secs(1), Deed::Start);
+        }
         let ledger = self.store.start(self.world.clock.wall());
         self.tally.starts += 1;
         let number = self.tally.starts;
@@ -202,7 +206,8 @@ impl Run {
     }
 
     fn take_over(&mut self) {
-        if self.zombie.is_some() || self.program.is_none() {
+        let off = self.world.clock.is_off();
+        if self.zombie.is_some() || self.program.is_none() || off {
             return;
         }
         self.zombie = self.program.take();

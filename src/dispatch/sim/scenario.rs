@@ -125,7 +125,10 @@ fn setup(seed: u64, bugs: Bugs, dice: &Chance) -> Setup {
             page_rows: u32::try_from(dice.between(10, 60)).unwrap(),
             chunk_rows: 50,
             flush_milliseconds: dice.pick(&[0, 5, 20]),
-            useful_seconds: if dice.one_in(6) {
+            // Nothing expires while the clock is doubted, so what is sent then may be late; that is no fault.
+            useful_seconds: if jumps(seed) {
+                2400
+            } else if dice.one_in(6) {
                 dice.between(60, 150)
             } else {
                 2400
@@ -136,6 +139,11 @@ fn setup(seed: u64, bugs: Bugs, dice: &Chance) -> Setup {
             ..EngineSettings::default()
         },
     }
+}
+
+/// Whether somebody sets the wall clock in this story.
+fn jumps(seed: u64) -> bool {
+    seed.is_multiple_of(4)
 }
 
 fn channel_settings(dice: &Chance) -> ChannelSettings {
@@ -164,7 +172,7 @@ fn plan(run: &mut Run, setup: &Setup, dice: &Chance) -> Vec<i64> {
         .map(|(kind, _)| people::name_of(*kind))
         .collect();
     let rows = i64::from(2 * setup.residents);
-    let steps: Vec<i64> = if dice.one_in(4) && false {
+    let steps: Vec<i64> = if jumps(setup.seed) {
         vec![dice.pick(&STEPS), dice.pick(&STEPS)]
     } else {
         Vec::new()

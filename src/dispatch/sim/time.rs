@@ -60,6 +60,11 @@ impl SimClock {
         self.time().step = microseconds;
     }
 
+    /// Whether the wall clock shows something else than it would had nobody touched it.
+    pub(crate) fn is_off(&self) -> bool {
+        self.time().step != 0
+    }
+
     /// A moment of the boot clock as the wall clock would show it had nobody touched it.
     pub(crate) fn untouched(&self, when: Duration) -> Wall {
         BEGINNING.plus(when)

@@ -11,6 +11,7 @@ use oyez_domain::parcel::Parcel;
 use oyez_domain::ports::LookUp;
 use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt, ReceiptKey, ReceiptStatus};
 use oyez_domain::rendered::{Fit, Rendered};
+use oyez_domain::time::Wall;
 use oyez_domain::{BoxFuture, Channel, Clock, Refusal};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +37,7 @@ impl SimProvider {
         }
     }
 
-    fn outcome(&self, says: Says) -> Outcome {
+    fn outcome(&self, says: Says, now: Wall) -> Outcome {
         let scope = match self.kind {
             Kind::Partners => Scope::Destination,
             Kind::Keyed
@@ -64,7 +65,7 @@ impl SimProvider {
                     wait
                 };
                 Outcome::Throttled {
-                    until: self.world.clock.wall().plus(heard),
+                    until: now.plus(heard),
                     scope,
                 }
             }
@@ -115,7 +116,9 @@ impl Channel for SimProvider {
             let reply = service::handle(&self.world, &self.name, &call);
             let clock = &self.world.clock;
             clock.sleep_until(clock.now().plus(reply.after)).await;
-            Verdict::new(self.outcome(reply.says), "")
+            // As the engine's clock has it, which the wall clock may have left.
+            let now = parcel.now.plus(reply.after);
+            Verdict::new(self.outcome(reply.says, now), "")
         })
     }
 

@@ -92,6 +92,11 @@ pub(super) fn handle(world: &World, channel: &ChannelName, call: &Call<'_>) -> R
     let chance = &world.chance;
     let soon = chance.milliseconds(5, 60);
     let reply = |says| Reply { says, after: soon };
+    // A provider that refuses does so at once: what leaves before we hear of it says nothing about us.
+    let refusal = |says| Reply {
+        says,
+        after: Duration::from_millis(1),
+    };
     if hits(Fault::Unreachable) {
         return reply(Says::NoConnection);
     }
@@ -118,7 +123,7 @@ pub(super) fn handle(world: &World, channel: &ChannelName, call: &Call<'_>) -> R
             ..seen
         };
         world.saw(seen, call.start);
-        return reply(Says::ComeBack(until - now));
+        return refusal(Says::ComeBack(until - now));
     }
     let refusals = [
         (Fault::Unauthorised, Says::WrongPassword),
@@ -132,7 +137,7 @@ pub(super) fn handle(world: &World, channel: &ChannelName, call: &Call<'_>) -> R
             ..seen
         };
         world.saw(seen, call.start);
-        return reply(says);
+        return refusal(says);
     }
     let id = reach(world, channel, call);
     if hits(Fault::Swallowed) {

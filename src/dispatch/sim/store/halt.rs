@@ -352,6 +352,7 @@ impl Delivery {
             end.not_before = Some(at);
         }
         self.charged = 0;
+        self.unknowns = 0;
         self.place = Place::Due(at);
     }
 }

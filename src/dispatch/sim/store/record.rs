@@ -152,6 +152,7 @@ impl Broadcast {
         for delivery in self.deliveries.iter_mut().filter(|d| d.is_armed()) {
             delivery.decide(OutcomeCode::Orphaned, Some(Reason::Interrupted), now);
             delivery.unsure = true;
+            delivery.unknowns += 1;
             delivery.place = if again {
                 Place::Due(now)
             } else {

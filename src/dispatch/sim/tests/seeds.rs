@@ -73,16 +73,15 @@ fn one_seed() {
             Ordinal(u32::try_from(ordinal).unwrap()),
         );
         println!("{}", run.store.story(place.0, place.1));
-        let log = run.world.log();
-        let of_broadcast =
-            |logged: &&Logged| logged.request.place.is_some_and(|(id, _)| id == place.0);
-        for Logged { request, by_zombie } in log.iter().filter(of_broadcast) {
+        let (_, system) = run.store.evidence();
+        println!("{:?}\n{:?}", system.starts, system.resumes);
+        for Logged { request, by_zombie } in run.world.log().iter() {
             let now = request.since_boot.0.as_secs_f64();
-            let ordinal = request.place.map_or(0, |(_, ordinal)| ordinal.0);
+            let place = request.place.map(|(broadcast, ordinal)| (broadcast.0, ordinal.0));
             let (effect, refused) = (request.effect, request.refused_us);
             let wait = request.not_before.map(|until| until.0.as_secs_f64());
             println!(
-                "{now:.3} ordinal {ordinal}, effect {effect}, refused us {refused}, wait until {wait:?}, \
+                "{now:.3} {place:?}, effect {effect}, refused us {refused}, wait until {wait:?}, \
                  zombie {by_zombie}"
             );
         }
