@@ -121,6 +121,7 @@ pub(crate) fn parcel(rendered: &Arc<Rendered>, address: Address, ordinal: u32) -
         rendered: Arc::clone(rendered),
         stop_token: key.stop_token(i64::from(ordinal)),
         attempt: 1,
+        first_armed_at: RealClock.wall(),
         now: RealClock.wall(),
     }
 }

@@ -18,6 +18,7 @@ mod fitting;
 mod import;
 mod incident_order;
 mod isolation;
+mod looking_up;
 mod mime;
 mod office;
 mod opt_out;

@@ -5,6 +5,7 @@ use crate::adapters::{RealClock, changed, channel, notice, parcel};
 use oyez_domain::address::Address;
 use oyez_domain::outcome::{Outcome, Reason, Scope, Verdict};
 use oyez_domain::parcel::Parcel;
+use oyez_domain::ports::LookUp;
 use oyez_domain::{Channel, Clock};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -224,4 +225,18 @@ async fn a_check_asks_the_instance_and_a_wrong_token_is_our_fault() {
     let verdict = stranger.send(&post(&*stranger, 1)).await;
     assert_eq!(verdict.outcome, refused(Reason::AuthFailed), "{verdict:?}");
     assert!(instance.statuses().await.is_empty());
+}
+
+#[tokio::test]
+#[ignore = "needs an outside judge: tests/run peers"]
+async fn a_post_that_may_be_out_is_found_on_the_account() {
+    let instance = Instance::start().await;
+    let channel = instance.channel(json!({}));
+    let one = post(&*channel, 1);
+    assert_eq!(channel.look_up(&one).await, LookUp::NotThere);
+    let sent = channel.send(&one).await;
+    let found = channel.look_up(&one).await;
+    assert_eq!(found, LookUp::Found(Some(link(&sent).to_owned())));
+    let stranger = instance.channel(json!({ "token": "no_such_token" }));
+    assert_eq!(stranger.look_up(&one).await, LookUp::CannotTell);
 }
