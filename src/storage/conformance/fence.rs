@@ -13,6 +13,7 @@ use oyez_domain::ledger::{Follow, Ledger, Recorded, Taken, Window};
 use oyez_domain::outcome::OutcomeCode;
 use oyez_domain::time::Wall;
 use oyez_domain::update::UpdateState;
+use std::collections::BTreeSet;
 
 async fn tell(older: &dyn Ledger, batch: u64, outcomes: &[Recorded]) {
     let told = older.record(batch, outcomes).await;
@@ -81,6 +82,8 @@ pub async fn an_older_start_never_announces_while_a_newer_begins(store: &dyn Sto
         let again = drain(&mut stage, now).await;
         let forgotten: Vec<_> = announced.iter().filter(|o| !again.contains(o)).collect();
         assert!(forgotten.is_empty(), "round {round}: {forgotten:?}");
+        let once: BTreeSet<_> = again.iter().collect();
+        assert_eq!(once.len(), again.len(), "round {round}: a third copy");
         let view = stage.view(update, MAIL).await;
         assert_eq!(
             (view.state, view.in_flight, view.counts.accepted),
