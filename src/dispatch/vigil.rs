@@ -13,7 +13,7 @@ pub(crate) async fn run(desk: Desk) {
         match (frozen, now) {
             (None, Some(freeze)) => tracing::error!("{}", freeze.trouble().line),
             (Some(_), None) => {
-                tracing::warn!("the clock is trusted again; what is too late expires")
+                tracing::warn!("the clock is trusted again; what is too late expires");
             }
             (None, None) | (Some(_), Some(_)) => {}
         }

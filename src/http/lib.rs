@@ -15,6 +15,7 @@ mod host;
 mod idempotency;
 pub mod incidents;
 mod journal;
+mod metrics;
 mod openapi;
 #[cfg(test)]
 mod outside;

@@ -4,8 +4,8 @@ use crate::host::guard;
 use crate::problem::{Kind, Problem};
 use crate::state::House;
 use crate::{
-    callbacks, channels, console, deliveries, events, finish, health, incidents, openapi, public,
-    releases, retries, services, stop, subscribers, system, unknowns, updates, well_known,
+    callbacks, channels, console, deliveries, events, finish, health, incidents, metrics, openapi,
+    public, releases, retries, services, stop, subscribers, system, unknowns, updates, well_known,
 };
 use axum::Router;
 use axum::body::Body;
@@ -49,7 +49,7 @@ fn open() -> Router<House> {
         .route("/callbacks/{channel}/{*rest}", any(callbacks::receive))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .route("/metrics", get(health::metrics))
+        .route("/metrics", get(metrics::show))
 }
 
 /// What the token opens.
