@@ -170,7 +170,9 @@ fn neither_the_logs_nor_the_database_give_anybody_away() {
 
     let mut public = false;
     for file in files(&town.path("store")) {
-        let bytes = fs::read(&file).unwrap();
+        let mut bytes = fs::read(&file).unwrap();
+        // Empty pages, and the ballast kept against a full disk, are zeros by the million.
+        bytes.dedup_by(|next, last| *next == 0 && *last == 0);
         public |= !found(&["Direct Debit".to_owned()], &bytes).is_empty();
         assert_eq!(found(&private, &bytes), [""; 0], "in {}", file.display());
     }
