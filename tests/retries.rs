@@ -3,7 +3,7 @@
 use crate::office::{Office, email, mobile};
 use oyez_domain::address::Address;
 use oyez_domain::delivery::DeliveryState;
-use oyez_domain::outcome::OutcomeCode;
+use oyez_domain::outcome::{OutcomeCode, Reason};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -78,6 +78,47 @@ async fn a_gateway_that_cuts_before_it_takes_is_not_believed_to_have_taken_nothi
         delivery.attempts.len(),
         1,
         "nobody guesses with a text message"
+    );
+    office.is_in_order().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_failed_is_tried_again_by_reason_where_that_can_help() {
+    let mut full = refuse(1, 452, "4.2.2 Mailbox full");
+    full["times_each"] = json!(3);
+    let script =
+        json!({ "residents_email": { "rules": [full, refuse(3, 550, "5.1.1 No such mailbox")] }});
+    let office = Office::open(json!({ "residents_email": {} }), script).await;
+    office.populate(100).await;
+    let update = office.put_out().await;
+    assert_eq!(office.finish(update).await.counts.failed, 4);
+    let failures = office.desk.failures(update).await.unwrap();
+    let rows: Vec<_> = failures
+        .iter()
+        .map(|row| (row.reason, row.count, row.can_succeed))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            (Reason::AddressUnknown, 2, false),
+            (Reason::InboxFull, 2, true)
+        ]
+    );
+    let retry = async |reason| {
+        office
+            .desk
+            .retry(update, None, &[reason], None, "test")
+            .await
+    };
+    assert!(retry(Reason::AddressUnknown).await.is_err(), "pointless");
+    assert!(retry(Reason::TryLater).await.is_err(), "nothing failed so");
+    assert_eq!(retry(Reason::InboxFull).await.unwrap().value, 2);
+    let ended = office.finish(update).await.counts;
+    assert_eq!((ended.accepted, ended.failed), (98, 2));
+    let address = Address::email(&email(1)).unwrap();
+    assert_eq!(
+        office.delivery(update, address).await.state,
+        DeliveryState::Accepted
     );
     office.is_in_order().await;
 }

@@ -4,6 +4,7 @@ use crate::office::{Office, RECEIPT_TOKEN, email, mobile};
 use crate::receipts::hand_in;
 use oyez_domain::address::Address;
 use oyez_domain::delivery::DeliveryState;
+use oyez_domain::ledger::{Decision, UnknownFilter};
 use oyez_sandbox::LogRecord;
 use serde_json::json;
 use std::time::Duration;
@@ -105,4 +106,65 @@ async fn a_post_is_repeated_under_its_key_and_shown_once() {
         assert_eq!(shown, 1, "{channel} was shown twice");
     }
     office.is_in_order().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_person_lets_go_is_sent_again_and_nothing_else() {
+    let lost = |rest: u32| {
+        json!({
+            "when": { "number": { "every": 20, "rest": rest } }, "times_each": 1, "do": "drop_after_effect"
+        })
+    };
+    let script = json!({ "residents_sms": {
+        "rules": [lost(5), lost(6), lost(7)],
+        "receipts": [{ "outcome": "none" }],
+    }});
+    let office = Office::open(json!({ "residents_sms": {} }), script).await;
+    office.populate(PEOPLE).await;
+    let update = office.put_out().await;
+    assert_eq!(office.finish(update).await.counts.unknown, 6);
+    let desk = &office.desk;
+    let all = UnknownFilter::default();
+    let listed = desk.unknowns(&all).await.unwrap();
+    assert_eq!(listed.iter().map(|row| row.count).sum::<u64>(), 6);
+    let to = async |number| {
+        let address = Address::uk_telephone(&mobile(number)).unwrap();
+        desk.unknown_to(all.clone(), &address).await.unwrap()
+    };
+    let decide = async |which: &UnknownFilter, decision| {
+        let decided = desk.decide_unknown(which, decision, None, "test").await;
+        decided.unwrap().value
+    };
+    assert_eq!(decide(&to(5).await, Decision::WasSent).await, 1);
+    assert_eq!(decide(&to(6).await, Decision::GiveUp).await, 1);
+    assert_eq!(decide(&to(7).await, Decision::SendAgain).await, 1);
+    office.accepted(update, "residents_sms", 36).await;
+    let reached = office.reached("residents_sms");
+    for (number, times) in [(5, 1), (6, 1), (7, 2), (25, 1)] {
+        assert_eq!(reached[&mobile(number)], times, "resident {number}");
+    }
+    let left: u64 = desk
+        .unknowns(&all)
+        .await
+        .unwrap()
+        .iter()
+        .map(|row| row.count)
+        .sum();
+    assert_eq!(left, 3, "given up is listed no more");
+    let counts = office.counts(update, "residents_sms").await;
+    assert_eq!(
+        (counts.accepted, counts.unknown),
+        (36, 4),
+        "and still unknown"
+    );
+    assert_eq!(
+        decide(&all, Decision::SendAgain).await,
+        3,
+        "the rest in bulk"
+    );
+    office.accepted(update, "residents_sms", 39).await;
+    let nothing = desk
+        .decide_unknown(&all, Decision::SendAgain, None, "test")
+        .await;
+    assert!(nothing.is_err(), "there is nothing left to decide");
 }
