@@ -8,6 +8,7 @@
 mod adapters;
 mod breaker;
 mod cli_bad_input;
+mod cli_decisions;
 mod cli_round_trip;
 mod clock_jump;
 mod copies;
