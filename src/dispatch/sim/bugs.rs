@@ -17,7 +17,7 @@ pub(crate) struct Bugs {
     pub(crate) last_receipt_wins: bool,
     /// What is announced may leave before the announcement is durable.
     pub(crate) outcome_before_intent: bool,
-    /// A wall clock that jumps ahead lets deliveries expire.
+    /// The wall clock is believed whatever it does, and lets deliveries expire when it jumps ahead.
     pub(crate) expiry_on_jump: bool,
     /// The store forgets every outcome. Not one that the judge has to find: a guard has to bear it.
     pub(crate) outcomes_forgotten: bool,

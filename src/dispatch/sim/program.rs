@@ -52,7 +52,11 @@ impl Program {
             .build()
             .unwrap();
         let guard = Arc::new(ClockGuard::new(Arc::clone(&world.clock) as _));
-        let clock: Arc<dyn Clock> = Arc::clone(&guard) as _;
+        let clock: Arc<dyn Clock> = if world.bugs.expiry_on_jump {
+            Arc::clone(&world.clock) as _
+        } else {
+            Arc::clone(&guard) as _
+        };
         let shutdown = Duration::from_secs(settings.shutdown_seconds);
         let (lives, mailboxes) = supervisor::lives(channels, &clock, shutdown);
         let desk = Desk {

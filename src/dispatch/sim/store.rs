@@ -13,10 +13,10 @@ mod take;
 mod writing;
 
 use super::bugs::Bugs;
+use oyez_domain::channel::ChannelName;
 use oyez_domain::id::{BroadcastId, Ordinal};
 use oyez_domain::ledger::{BroadcastEvidence, NewEndpoint, SystemEvidence};
 use oyez_domain::subscriber::NewSubscriber;
-use oyez_domain::channel::ChannelName;
 use oyez_domain::time::Wall;
 use oyez_domain::{BoxFuture, LedgerError, LedgerResult};
 use state::{Delivery, State};

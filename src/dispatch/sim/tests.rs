@@ -4,4 +4,5 @@ mod conformance;
 mod fair;
 mod figures;
 mod runaway;
+mod seeded_bugs;
 mod seeds;

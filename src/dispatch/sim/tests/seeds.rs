@@ -77,7 +77,9 @@ fn one_seed() {
         println!("{:?}\n{:?}", system.starts, system.resumes);
         for Logged { request, by_zombie } in run.world.log().iter() {
             let now = request.since_boot.0.as_secs_f64();
-            let place = request.place.map(|(broadcast, ordinal)| (broadcast.0, ordinal.0));
+            let place = request
+                .place
+                .map(|(broadcast, ordinal)| (broadcast.0, ordinal.0));
             let (effect, refused) = (request.effect, request.refused_us);
             let wait = request.not_before.map(|until| until.0.as_secs_f64());
             println!(
