@@ -135,6 +135,8 @@ fn overlay(args: &Bench, target: SocketAddr, data_dir: &Path) -> anyhow::Result<
         "[store]\ndata_dir = {data_dir:?}\n[log]\nfilter = \"error\""
     )?;
     writeln!(toml, "[network]\nallow_networks = [\"127.0.0.0/8\"]")?;
+    // The same made-up people get release after release.
+    writeln!(toml, "[engine]\nmost_an_hour = 0\nmost_a_day = 0")?;
     writeln!(
         toml,
         "[channels.{CHANNEL}.pace]\nconcurrency = {}",
