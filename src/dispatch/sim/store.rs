@@ -283,6 +283,13 @@ impl SimStore {
         format!("{rules:#?}\n{armed:#?}\n{disarmed:#?}\n{delivery:#?}")
     }
 
+    /// Attempts that were charged to recipients.
+    pub(crate) fn charged(&self) -> u64 {
+        let images = self.0.images();
+        let all = images.live.broadcasts.iter().flat_map(|b| &b.deliveries);
+        all.map(|delivery| u64::from(delivery.charged)).sum()
+    }
+
     /// How many deliveries there are.
     pub(crate) fn deliveries(&self) -> u64 {
         let images = self.0.images();

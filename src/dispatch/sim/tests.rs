@@ -3,6 +3,7 @@
 mod conformance;
 mod fair;
 mod figures;
+mod outage;
 mod runaway;
 mod seeded_bugs;
 mod seeds;
