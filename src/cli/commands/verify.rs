@@ -18,14 +18,7 @@ use std::time::Duration;
 
 /// Judges and prints. Exit 0 when nothing is violated, 3 otherwise.
 pub(crate) async fn run(args: &Verify, global: &Global) -> anyhow::Result<Exit> {
-    let configured = (args.data_dir.is_none() || !global.config.is_empty())
-        .then(|| Sources::from_process(&global.config).read())
-        .transpose()?;
-    let store = match (&args.data_dir, &configured) {
-        (Some(dir), _) => StorageSettings::in_directory(dir),
-        (None, Some(settings)) => settings.store.clone(),
-        (None, None) => StorageSettings::default(),
-    };
+    let (store, configured) = sources(args, global)?;
     let ledger =
         oyez_storage::open_read_only(&store).map_err(|error| crate::app::store_failure(&error))?;
     let key = ReferenceKey::new(&ledger.reference_secret());
@@ -55,6 +48,22 @@ pub(crate) async fn run(args: &Verify, global: &Global) -> anyhow::Result<Exit> 
     } else {
         Exit::Problems
     })
+}
+
+/// Where the ledger is, and the configuration where there is one to read.
+fn sources(args: &Verify, global: &Global) -> Result<(StorageSettings, Option<Settings>), Failure> {
+    let read = || Sources::from_process(&global.config).read();
+    match &args.data_dir {
+        Some(dir) => {
+            let given = !global.config.is_empty();
+            let settings = given.then(read).transpose()?;
+            Ok((StorageSettings::in_directory(dir), settings))
+        }
+        None => {
+            let settings = read()?;
+            Ok((settings.store.clone(), Some(settings)))
+        }
+    }
 }
 
 /// What a broadcast's channel was allowed, as far as kind, configuration and command line say it.
