@@ -339,3 +339,6 @@ impl EngineSettings {
         Duration::from_millis(self.flush_milliseconds)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -388,6 +388,7 @@ mod tests {
                 reason.code(),
                 "one spelling everywhere"
             );
+            assert_eq!(reason.code().parse(), Ok(*reason));
         }
         for code in OutcomeCode::ALL {
             assert_eq!(OutcomeCode::from_number(code.number()), Some(code));
