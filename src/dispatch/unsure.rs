@@ -18,8 +18,9 @@ const SETTLE: Duration = Duration::from_secs(60);
 const RECEIPT: Duration = Duration::from_secs(600);
 /// The same for an urgent message, which is worth a second copy sooner.
 const URGENT_RECEIPT: Duration = Duration::from_secs(120);
-/// So many attempts that may all have arrived are enough: what a program ends on again and again needs a person.
-const MOST_COPIES: u32 = 3;
+/// A crash tells of no one message, so what it interrupts is sent again, after every crash; but what the program ends
+/// on so many times over may be what ends it, and needs a person.
+const MOST_CRASHES: u32 = 8;
 /// So many look-ups for each attempt allowed; then a person is asked.
 const LOOK_UPS: u32 = 2;
 
@@ -51,7 +52,7 @@ pub fn first(armed: &Armed, case: &Circumstances) -> First {
         return First::Send;
     }
     let may_repeat =
-        is_decided(armed) || (case.on_unknown == OnUnknown::Retry && doubts(armed) < MOST_COPIES);
+        is_decided(armed) || (case.on_unknown == OnUnknown::Retry && doubts(armed) < MOST_CRASHES);
     match way(case) {
         Way::LookUp => First::LookUp,
         Way::Receipt if may_repeat && was_interrupted(armed) => First::AwaitReceipt,

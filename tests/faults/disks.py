@@ -35,7 +35,7 @@ def fsync(it):
         copies = log.copies(found, [at - 100_000 for at in restarts], slack_us=2_000_000)
         it.shows("most_copies", copies["most"])
         verdict = stage.verify()
-        stage.judge(it, duplicates=verdict["duplicate_bound"], unknown=errors * 2 * texts.concurrency, verdict=verdict)
+        stage.judge(it, duplicates=verdict["duplicate_bound"], unknown=errors * (texts.bound + texts.concurrency), verdict=verdict)
         it.shows("duplicate_bound", verdict["duplicate_bound"], at_most=errors * (mail.bound + texts.bound))
 
 

@@ -58,8 +58,8 @@ class KillLoop:
         """What is to be said of the loop, and whether it kept what it must."""
         found = log.copies(self.stage.providers.records(), self.killed)
         verdict, holding = self.verdict, self.holding
-        # What is armed and not recorded at a kill: C in flight and one window of C.
-        unknown_bound = self.kills * 2 * SMS.concurrency
+        # What is armed and not recorded at a kill: at most D without a durable outcome, and one window of C not begun.
+        unknown_bound = self.kills * (SMS.bound + SMS.concurrency)
         copies = found["by_channel"]
         ok = [
             verdict["lost"] == 0, not verdict["violations"], self.ended == 0, found["unexplained"] == 0,
