@@ -200,10 +200,12 @@ pub(crate) mod tests {
             reason: Reason::Connect,
             scope: Scope::Channel,
         };
-        let wait = |attempt, case: &Circumstances| match decide(&down, &armed(attempt, 0, 0), case)
-        {
-            Follow::Wait { not_before, .. } => not_before.since(case.now),
-            other => panic!("{other:?}"),
+        let wait = |attempt, case: &Circumstances| {
+            let follow = decide(&down, &armed(attempt, 0, 0), case);
+            let Follow::Wait { not_before, .. } = follow else {
+                panic!("{follow:?}");
+            };
+            not_before.since(case.now)
         };
         for attempt in [1, 5, 100] {
             assert!(wait(attempt, &open) <= SOON);

@@ -1,3 +1,5 @@
+//! The breaker, step by step and under thousands of random turns of a provider.
+
 use super::share::{GROWTH, LEAST};
 use super::*;
 
