@@ -90,11 +90,12 @@ pub async fn every_crash_orphans_only_what_is_on_its_way(store: &dyn Store) {
     let update = stage.release(&Plan::default()).await.update.id;
     for crash in 1..4 {
         stage = stage.crash(at(20 + crash)).await;
-        let window = stage.window(MAIL, at(20 + crash)).await;
-        let attempts: Vec<_> = window.armed.iter().map(|a| u64::from(a.attempt)).collect();
+        let windows = stage.windows(MAIL, at(20 + crash)).await;
+        let armed = windows.iter().flat_map(|window| &window.armed);
+        let attempts: Vec<_> = armed.map(|a| u64::from(a.attempt)).collect();
         assert_eq!(attempts, [crash + 1; 3]);
-        if crash == 3 {
-            stage.accept(&window, at(30)).await;
+        for window in windows.iter().filter(|_| crash == 3) {
+            stage.accept(window, at(30)).await;
         }
     }
     let stage = stage.crash(at(40)).await;

@@ -81,8 +81,10 @@ pub async fn what_was_given_back_leaves_no_doubt(store: &dyn Store) {
         .await
         .unwrap();
     let stage = stage.crash(at(50)).await;
-    let last = stage.window(MAIL, at(51)).await;
-    let pasts: Vec<_> = last.armed.iter().map(past).collect();
+    let last = stage.windows(MAIL, at(51)).await;
+    let mut last: Vec<_> = last.iter().flat_map(|window| &window.armed).collect();
+    last.sort_unstable_by_key(|armed| armed.ordinal);
+    let pasts: Vec<_> = last.into_iter().map(past).collect();
     assert_eq!(pasts, [(3, true, at(10)), (1, false, at(51))]);
 }
 

@@ -209,6 +209,15 @@ impl<'s> Stage<'s> {
         }
     }
 
+    /// All windows a channel gets at this moment.
+    pub async fn windows(&self, name: &str, now: Wall) -> Vec<Window> {
+        let mut windows = Vec::new();
+        while let Taken::Window(window) = self.take(name, now).await {
+            windows.push(window);
+        }
+        windows
+    }
+
     /// Records outcomes in a batch of their own.
     pub async fn record(&mut self, outcomes: &[Recorded]) {
         self.batch += 1;

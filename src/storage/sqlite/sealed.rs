@@ -65,12 +65,35 @@ pub(super) struct Sealed {
     pub(super) suppressed: Option<String>,
 }
 
+/// How many that a crash interrupted are announced together again.
+const INTERRUPTED_ROWS: usize = 16;
+
 const COLUMNS: &str =
     "a.id, a.keyed_hash, a.ciphertext, a.destination, e.secret, l.tag, s.cause, u.ordinal";
 const JOINED: &str = "JOIN address a ON a.id = u.address_id
     JOIN language l ON l.id = u.language
     LEFT JOIN suppression s ON s.keyed_hash = a.keyed_hash
     LEFT JOIN endpoint e ON e.address_id = a.id";
+
+/// How many of these go into one window. What a crash interrupted goes with few others, and what two interrupted goes
+/// alone: then the next crash leaves few in doubt, and one that a message causes leaves that message.
+fn together<'a>(due: impl Iterator<Item = &'a Sealed>) -> usize {
+    let (mut most, mut many) = (usize::MAX, 0);
+    for sealed in due {
+        if sealed.last_reason == Some(Reason::Interrupted) {
+            most = most.min(if sealed.unknowns > 1 {
+                1
+            } else {
+                INTERRUPTED_ROWS
+            });
+        }
+        if many >= most {
+            break;
+        }
+        many += 1;
+    }
+    many
+}
 
 impl Sealed {
     /// The next of the audience that nobody has looked at, as they would be armed now.
@@ -111,6 +134,7 @@ impl Sealed {
             let sealed = Self::read(row, now)?.following(&exception, broadcast.released_at);
             Ok((sealed, exception))
         })?;
+        due.truncate(together(due.iter().map(|(sealed, _)| sealed)));
         due.sort_unstable_by_key(|(sealed, _)| sealed.ordinal);
         Ok(due)
     }

@@ -77,6 +77,7 @@ fn open_seeded(settings: &StorageSettings, now: Wall, seeded: Seeded) -> SqliteL
 }
 
 mod identifiers;
+mod interrupted;
 mod lineage;
 mod seeded;
 mod trouble;
