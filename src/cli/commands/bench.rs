@@ -163,7 +163,8 @@ fn overlay(args: &Bench, target: SocketAddr, data_dir: &Path) -> anyhow::Result<
         BenchChannel::Sms => {
             writeln!(
                 toml,
-                "[channels.{CHANNEL}.via.sms_http]\nurl = \"http://{target}/{CHANNEL}/sms/messages\"\nfrom = \"Bench\""
+                "[channels.{CHANNEL}.via.sms_http]\nurl = \"http://{target}/{CHANNEL}/sms/messages\"\nfrom = \"Bench\"\nid_pointer = \"/id\"\n\
+                 body = {{ kind = \"json\", template = '{{\"to\":\"{{to}}\",\"from\":\"{{from}}\",\"text\":\"{{text}}\",\"reference\":\"{{ref}}\"}}' }}"
             )?;
         }
     }
