@@ -189,7 +189,9 @@ impl Town {
         let serve = self.command(&self.path("oyez.toml"), &["serve", "--json"]);
         command
             .arg("-c")
-            .arg(format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\""))
+            .arg(format!(
+                "trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\""
+            ))
             .arg(serve.get_program())
             .args(serve.get_args())
             .current_dir(self.folder.path())

@@ -57,7 +57,8 @@ impl Desk {
                 let stopped = desk.ledger.stop(update, named, &reason, &by).await;
                 desk.follow(update, named).await?;
                 desk.lives.ring_planner();
-                Ok(drop(stopped?))
+                stopped?;
+                Ok(())
             };
             self.lives.errands.carry_out(stop).await?;
             self.given_back(update, channel).await?;
@@ -114,7 +115,8 @@ impl Desk {
             let done = desk.ledger.hold_update(update, channel, held, &by).await;
             desk.follow(update, channel).await?;
             desk.lives.ring_all();
-            Ok(drop(done?))
+            done?;
+            Ok(())
         };
         self.lives.errands.carry_out(hold).await?;
         self.progress(update).await
