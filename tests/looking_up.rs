@@ -29,10 +29,11 @@ fn post(account: &dyn Channel, headline: &str, ordinal: u32) -> Parcel {
 }
 
 async fn send(account: &dyn Channel, post: &Parcel) -> Option<String> {
-    match account.send(post).await.outcome {
-        Outcome::Accepted { reference } => reference,
-        other => panic!("{other:?}"),
-    }
+    let outcome = account.send(post).await.outcome;
+    let Outcome::Accepted { reference } = outcome else {
+        panic!("{outcome:?}")
+    };
+    reference
 }
 
 #[tokio::test]
