@@ -2,6 +2,7 @@
 
 use super::chance::Chance;
 use super::provider::Kind;
+use super::run::Run;
 use super::world::World;
 use crate::desk::{Desk, DeskError, DeskResult};
 use oyez_domain::audience::AudienceRule;
@@ -45,6 +46,8 @@ pub(crate) enum Act {
 pub(crate) struct Wish {
     pub(crate) incident: usize,
     pub(crate) urgent: bool,
+    /// Whether it corrects what was said before.
+    pub(crate) correction: bool,
     pub(crate) channels: Vec<Kind>,
 }
 
@@ -138,6 +141,20 @@ pub(crate) async fn perform(act: Act, desk: Desk, people: Arc<People>, world: Ar
             Some(Ok(()) | Err(_)) => return,
         }
     }
+}
+
+/// Does it once, and is gone after so long.
+pub(crate) fn perform_in_haste(run: &Run, act: Act, patience: Duration) {
+    let Some(program) = run.program() else { return };
+    let (desk, people) = (program.desk.clone(), Arc::clone(&run.people));
+    let clock = Arc::clone(&run.world.clock);
+    program.spawn(async move {
+        tokio::select! {
+            biased;
+            _ = attempt(act, &desk, &people) => {}
+            () = clock.sleep_until(clock.now().plus(patience)) => {}
+        }
+    });
 }
 
 async fn attempt(act: Act, desk: &Desk, people: &People) -> DeskResult<()> {
@@ -242,6 +259,7 @@ async fn put_out(number: usize, desk: &Desk, people: &People) -> DeskResult<()> 
         what_to_do: vec!["Call us".to_owned()],
         next_update_by: Some("none".to_owned()),
         urgent: wish.urgent,
+        kind: wish.correction.then(|| "correction".to_owned()),
         audience: AudienceRule {
             channels: wish.channels.iter().copied().map(name_of).collect(),
             ..AudienceRule::default()

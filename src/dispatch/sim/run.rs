@@ -89,6 +89,11 @@ impl Run {
         }
     }
 
+    /// The start that runs, if one does.
+    pub(crate) fn program(&self) -> Option<&Program> {
+        self.program.as_ref()
+    }
+
     /// Runs until `done` says so or the clock shows `end`; whether it was done.
     pub(crate) fn until(&mut self, end: Duration, done: impl Fn(&Self) -> bool) -> bool {
         loop {

@@ -106,6 +106,7 @@ fn setup(seed: u64, bugs: Bugs, dice: &Chance) -> Setup {
     let wish = |_| Wish {
         incident: usize::try_from(dice.below(incidents as u64)).unwrap(),
         urgent: dice.one_in(5),
+        correction: dice.one_in(5),
         channels: Vec::new(),
     };
     let wishes: Vec<_> = (0..dice.between(2, 4)).map(wish).collect();

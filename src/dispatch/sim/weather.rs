@@ -74,8 +74,13 @@ pub(crate) struct Weather {
 impl Weather {
     /// Nothing goes wrong.
     pub(crate) fn fair() -> Self {
+        Self::slow(2)
+    }
+
+    /// Nothing goes wrong, but every verb of the store takes up to so many milliseconds, twice.
+    pub(crate) fn slow(milliseconds: u64) -> Self {
         Self {
-            slow: 2,
+            slow: milliseconds,
             ..Self::default()
         }
     }

@@ -22,6 +22,7 @@ fn in_fair_weather_everybody_gets_everything_once() {
     let wish = Wish {
         incident: 0,
         urgent: false,
+        correction: false,
         channels: Vec::new(),
     };
     let setup = Setup {

@@ -39,6 +39,7 @@ fn setup() -> Setup {
         wishes: vec![Wish {
             incident: 0,
             urgent: false,
+            correction: false,
             channels: Vec::new(),
         }],
         settings: EngineSettings::default(),
@@ -49,13 +50,16 @@ fn setup() -> Setup {
 fn requests(run: &Run, kind: Kind) -> Vec<(Duration, bool)> {
     let (broadcasts, _) = run.store.evidence();
     let mine = |id| {
-        let mut of_kind = broadcasts.iter().filter(|b| b.view.channel == name_of(kind));
+        let mut of_kind = broadcasts
+            .iter()
+            .filter(|b| b.view.channel == name_of(kind));
         of_kind.any(|broadcast| broadcast.view.id == id)
     };
     let log = run.world.log();
     let log = log.iter().map(|logged| &logged.request);
     let log = log.filter(|request| request.place.is_some_and(|(id, _)| mine(id)));
-    log.map(|request| (request.since_boot.0, request.effect)).collect()
+    log.map(|request| (request.since_boot.0, request.effect))
+        .collect()
 }
 
 #[test]
@@ -66,11 +70,14 @@ fn an_hour_without_a_provider_costs_nobody_an_attempt() {
     run.perform(Deed::Start);
     run.perform(Deed::Act(Act::Release(0)));
     run.world.after(BEGINS, Deed::Weather(outage));
-    run.world.after(BEGINS + HOUR, Deed::Weather(Weather::fair()));
+    run.world
+        .after(BEGINS + HOUR, Deed::Weather(Weather::fair()));
     let began = run.world.now() + BEGINS;
     let over = began + HOUR;
-    assert!(run.until(over + Duration::from_secs(600), |run| run.store.is_quiet()
-        && run.people.not_out().is_empty()));
+    assert!(
+        run.until(over + Duration::from_secs(600), |run| run.store.is_quiet()
+            && run.people.not_out().is_empty())
+    );
     let charged = run.store.charged();
     let texts = requests(&run, Kind::Receipted);
     let tried = texts.iter().filter(|(at, _)| (began..over).contains(at));

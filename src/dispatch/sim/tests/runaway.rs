@@ -24,6 +24,7 @@ fn run(kind: Kind) -> Run {
     let wish = Wish {
         incident: 0,
         urgent: false,
+        correction: false,
         channels: Vec::new(),
     };
     let mut run = Run::new(&Setup {

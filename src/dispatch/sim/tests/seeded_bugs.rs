@@ -1,10 +1,9 @@
 //! The judge is sharp enough: each of eight known bugs, switched on alone, is found within 500 seeds.
 
-use super::figures::print_row;
+use super::figures::{on_every_core, print_row};
 use crate::sim::bugs::Bugs;
 use crate::sim::scenario::play;
 use serde_json::{Map, Value, json};
-use std::sync::Mutex;
 
 /// No bug may need more seeds than this.
 const WITHIN: u64 = 500;
@@ -30,24 +29,12 @@ const KNOWN: [(&str, Switch); 8] = [
 
 #[test]
 fn each_known_bug_is_found_within_500_seeds() {
-    let (waiting, found) = (Mutex::new(KNOWN.to_vec()), Mutex::new(Vec::new()));
-    let threads = std::thread::available_parallelism().unwrap().get();
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let Some((name, switch)) = waiting.lock().unwrap().pop() else {
-                        return;
-                    };
-                    let mut bugs = Bugs::default();
-                    switch(&mut bugs);
-                    let first = first_seed_that_finds(bugs);
-                    found.lock().unwrap().push((name, first));
-                }
-            });
-        }
+    let mut found = on_every_core(KNOWN.len() as u64, |number| {
+        let (name, switch) = KNOWN[usize::try_from(number - 1).unwrap()];
+        let mut bugs = Bugs::default();
+        switch(&mut bugs);
+        (name, first_seed_that_finds(bugs))
     });
-    let mut found = found.into_inner().unwrap();
     found.sort_unstable();
     let mut figures = Map::new();
     for (name, first) in &found {

@@ -1,13 +1,12 @@
 //! Thousands of seeds, each with its own faults: no invariant is broken, and a seed always tells the same story.
 
-use super::figures::{print_row, setting};
+use super::figures::{on_every_core, print_row, setting};
 use crate::sim::bugs::Bugs;
 use crate::sim::scenario::{Outcome, play, play_and_look};
 use crate::sim::world::Logged;
 use oyez_domain::id::{BroadcastId, Ordinal};
 use serde_json::json;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How many seeds are played unless `OYEZ_SIM_SEEDS` says otherwise.
 const SEEDS: u64 = 2000;
@@ -15,21 +14,10 @@ const SEEDS: u64 = 2000;
 #[test]
 fn no_seed_breaks_an_invariant() {
     let seeds = setting("OYEZ_SIM_SEEDS").unwrap_or(SEEDS);
-    let (next, sum) = (AtomicU64::new(1), Mutex::new(Sum::default()));
-    let threads = std::thread::available_parallelism().unwrap().get();
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed > seeds {
-                        return;
-                    }
-                    let outcome = play(seed, Bugs::default());
-                    sum.lock().unwrap().add(seed, &outcome);
-                }
-            });
-        }
+    let sum = Mutex::new(Sum::default());
+    on_every_core(seeds, |seed| {
+        let outcome = play(seed, Bugs::default());
+        sum.lock().unwrap().add(seed, &outcome);
     });
     let mut sum = sum.into_inner().unwrap();
     sum.broken.sort_unstable();
