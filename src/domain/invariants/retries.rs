@@ -166,9 +166,10 @@ fn is_the_channels(code: OutcomeCode) -> bool {
 }
 
 /// The earliest moment for the next attempt: what the ledger keeps, or the shortest wait that the rules allow. A
-/// channel that is up again may be used at once.
+/// channel that is up again may be used at once; and what was written late, nobody knew in time to wait for it.
 fn due(end: &AttemptEnd, policy: Option<RetryPolicy>, charged: u32) -> Option<Wall> {
     if !end.again
+        || end.late
         || matches!(
             end.code,
             OutcomeCode::ChannelDown | OutcomeCode::ChannelRefused
