@@ -347,22 +347,24 @@ impl Vitals {
 
     fn disk_line(&self) -> String {
         let (room, space) = self.room();
-        let left = match space {
-            Some(space) if space.few_inodes && space.free >= self.limits.low => {
-                "Hardly any more files can be made on the disk".to_owned()
-            }
-            Some(space) => format!("The disk has {} MiB left", space.free / MIB),
-            None => "The disk refused a write".to_owned(),
+        let enough = format!("{} MiB are free", self.limits.low.div_ceil(MIB));
+        let (left, enough) = match space {
+            Some(space) if space.few_inodes && space.free >= self.limits.low => (
+                "Hardly any more files can be made on the disk".to_owned(),
+                "there can be more".to_owned(),
+            ),
+            Some(space) => (
+                format!("The disk has {} MiB left", space.free / MIB),
+                enough,
+            ),
+            None => ("The disk refused a write".to_owned(), enough),
         };
         let now = match room {
-            Room::Ample | Room::Low => {
-                "Nothing new is accepted; what is released goes on".to_owned()
-            }
-            Room::Tight => "Nothing is armed and nothing new is accepted".to_owned(),
+            Room::Ample | Room::Low => "Nothing new is accepted; what is released goes on",
+            Room::Tight => "Nothing is armed and nothing new is accepted",
         };
         format!(
-            "{left}. {now}, and everything goes on by itself once {} MiB are free. Delete something that is not oyez's",
-            self.limits.low.div_ceil(MIB)
+            "{left}. {now}, and everything goes on by itself once {enough}. Delete something that is not oyez's"
         )
     }
 
