@@ -25,13 +25,18 @@ pub mod retry;
 pub mod runaway;
 mod sender;
 pub mod settings;
-#[cfg(test)]
-mod sim;
 mod strikes;
 pub mod supervisor;
 pub mod unsure;
 mod vigil;
 mod worker;
+
+pub use desk::{Desk, DeskError};
+pub use settings::{ChannelSettings, ConfiguredChannel, EngineSettings};
+pub use supervisor::Engine;
+
+#[cfg(test)]
+mod sim;
 
 /// The suite that every store has to pass; it lives with SQLite's and is compiled in here for the simulated one.
 #[cfg(test)]
@@ -42,7 +47,3 @@ mod suite {
 }
 #[cfg(test)]
 use suite::conformance;
-
-pub use desk::{Desk, DeskError};
-pub use settings::{ChannelSettings, ConfiguredChannel, EngineSettings};
-pub use supervisor::Engine;

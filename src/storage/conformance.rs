@@ -4,12 +4,6 @@
 //! one test of each. Beside them [`counters_stay_true_in_game`] plays
 //! one random game, different for each seed.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a promise that is not kept ends its test"
-)]
-
 mod audience;
 mod crash;
 mod decisions;

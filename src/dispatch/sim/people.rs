@@ -164,13 +164,13 @@ async fn attempt(act: Act, desk: &Desk, people: &People) -> DeskResult<()> {
             on_update(number, people, async |id| {
                 desk.hold(id, None, true, "officer").await.map(drop)
             })
-            .await?
+            .await?;
         }
         Act::Resume(number) => {
             on_update(number, people, async |id| {
                 desk.hold(id, None, false, "officer").await.map(drop)
             })
-            .await?
+            .await?;
         }
         Act::HoldChannel(kind) => {
             let name = kind.map(name_of);
@@ -185,7 +185,7 @@ async fn attempt(act: Act, desk: &Desk, people: &People) -> DeskResult<()> {
             on_update(number, people, async |id| {
                 desk.stop(id, None, "wrong", "officer").await.map(drop)
             })
-            .await?
+            .await?;
         }
         Act::OptOut(row) => desk.opt_out(&desk.reference_key.stop_token(row)).await?,
         Act::Decide(kind, decision) => decide(kind, decision, desk).await?,
@@ -197,7 +197,7 @@ async fn attempt(act: Act, desk: &Desk, people: &People) -> DeskResult<()> {
                 desk.lives.ring_all();
                 Ok(())
             })
-            .await?
+            .await?;
         }
         Act::Look => look(desk, people).await?,
     }

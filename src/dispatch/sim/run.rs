@@ -135,13 +135,10 @@ impl Run {
         {
             self.zombie = None;
         }
-        match self.program.as_ref().and_then(Program::ended) {
-            Some(how) => {
-                self.program = None;
-                self.tally.failures += u64::from(how == Ended::Fatally);
-                self.start_again();
-            }
-            None => {}
+        if let Some(how) = self.program.as_ref().and_then(Program::ended) {
+            self.program = None;
+            self.tally.failures += u64::from(how == Ended::Fatally);
+            self.start_again();
         }
     }
 

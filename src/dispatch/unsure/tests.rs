@@ -33,9 +33,10 @@ fn at(seconds: u64, case: Circumstances) -> Circumstances {
 
 /// Seconds until the next attempt, or what else follows.
 fn waits(follow: Follow, case: &Circumstances) -> Result<u64, Follow> {
-    match follow {
-        Follow::Wait { not_before, .. } => Ok(not_before.since(case.now).as_secs()),
-        other => Err(other),
+    if let Follow::Wait { not_before, .. } = follow {
+        Ok(not_before.since(case.now).as_secs())
+    } else {
+        Err(follow)
     }
 }
 

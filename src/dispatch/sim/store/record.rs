@@ -179,6 +179,29 @@ fn too_late(broadcast: &Broadcast, superseded: bool, at: Wall) -> Option<(Outcom
     }
 }
 
+impl End {
+    /// Whether it left open what had become of the attempt.
+    fn is_doubtful(&self) -> bool {
+        match self.view.outcome {
+            OutcomeCode::Unknown | OutcomeCode::Orphaned => true,
+            OutcomeCode::Accepted
+            | OutcomeCode::Throttled
+            | OutcomeCode::Deferred
+            | OutcomeCode::Rejected
+            | OutcomeCode::BadMessage
+            | OutcomeCode::ChannelDown
+            | OutcomeCode::ChannelRefused
+            | OutcomeCode::Suppressed
+            | OutcomeCode::Stopped
+            | OutcomeCode::Expired
+            | OutcomeCode::Superseded
+            | OutcomeCode::Confirmed
+            | OutcomeCode::Reopened
+            | OutcomeCode::GivenUp => false,
+        }
+    }
+}
+
 impl Delivery {
     /// Appends an outcome and does what follows from it, unless something better is known. One that comes `late` takes
     /// the place of a note that nobody knew what had become of the attempt.
@@ -190,24 +213,7 @@ impl Delivery {
     ) {
         let says_something = self.is_news(recorded, late);
         if late {
-            let doubtful = |end: &End| match end.view.outcome {
-                OutcomeCode::Unknown | OutcomeCode::Orphaned => true,
-                OutcomeCode::Accepted
-                | OutcomeCode::Throttled
-                | OutcomeCode::Deferred
-                | OutcomeCode::Rejected
-                | OutcomeCode::BadMessage
-                | OutcomeCode::ChannelDown
-                | OutcomeCode::ChannelRefused
-                | OutcomeCode::Suppressed
-                | OutcomeCode::Stopped
-                | OutcomeCode::Expired
-                | OutcomeCode::Superseded
-                | OutcomeCode::Confirmed
-                | OutcomeCode::Reopened
-                | OutcomeCode::GivenUp => false,
-            };
-            self.unsure = self.ends.iter().any(doubtful);
+            self.unsure = self.ends.iter().any(End::is_doubtful);
         }
         let next = self.next(recorded, too_late);
         let (again, not_before) = match next {

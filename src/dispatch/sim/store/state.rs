@@ -346,7 +346,7 @@ impl Broadcast {
             let (lo, hi) = (ordinal, ordinal);
             match self.spans.last_mut() {
                 Some(run) if run.hi.0 + 1 == lo.0 && (run.code, run.at) == (code, at) => {
-                    run.hi = hi
+                    run.hi = hi;
                 }
                 Some(_) | None => self.spans.push(SettledRun { lo, hi, code, at }),
             }

@@ -73,15 +73,14 @@ fn a_release_goes_out_although_whoever_released_it_is_gone() {
 
 #[test]
 fn what_is_resumed_goes_on_although_whoever_resumed_it_is_gone() {
-    for act in [
-        Act::Resume(0),
-        Act::ResumeChannel(Some(Kind::Keyed)),
-        Act::ResumeChannel(None),
+    for (before, act) in [
+        (Act::Hold(0), Act::Resume(0)),
+        (
+            Act::HoldChannel(Some(Kind::Keyed)),
+            Act::ResumeChannel(Some(Kind::Keyed)),
+        ),
+        (Act::HoldChannel(None), Act::ResumeChannel(None)),
     ] {
-        let before = match act {
-            Act::ResumeChannel(kind) => Act::HoldChannel(kind),
-            _ => Act::Hold(0),
-        };
         for patience in 0..40 {
             let mut run = run(patience);
             run.perform(Deed::Act(Act::Release(0)));

@@ -12,17 +12,17 @@ type Switch = fn(&mut Bugs);
 
 const KNOWN: [(&str, Switch); 8] = [
     ("checkpoint_at_fetch", |bugs| {
-        bugs.checkpoint_at_fetch = true
+        bugs.checkpoint_at_fetch = true;
     }),
     ("unfenced_arm", |bugs| bugs.unfenced_arm = true),
     ("unlocked_fence", |bugs| bugs.unlocked_fence = true),
     ("key_changed", |bugs| bugs.key_changed = true),
     ("retry_after_ignored", |bugs| {
-        bugs.retry_after_ignored = true
+        bugs.retry_after_ignored = true;
     }),
     ("last_receipt_wins", |bugs| bugs.last_receipt_wins = true),
     ("outcome_before_intent", |bugs| {
-        bugs.outcome_before_intent = true
+        bugs.outcome_before_intent = true;
     }),
     ("expiry_on_jump", |bugs| bugs.expiry_on_jump = true),
 ];
