@@ -10,7 +10,7 @@ use crate::time::Boot;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// Copies of one message no recipient may ever get more of.
+/// Copies of one message no recipient may get more of between two starts of the program.
 const COPIES: u64 = 3;
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -66,19 +66,9 @@ pub(super) fn within_the_cap(scene: &Scene<'_>) -> Judgement {
         found.missing(NO_LOG);
     }
     for case in &scene.cases {
-        let reopened = |place: usize| {
-            let events = case.events(place).iter();
-            let again = events.filter(|event| match event {
-                Event::Ended(end) => end.code == OutcomeCode::Reopened,
-                Event::Armed(_) | Event::Disarmed(_) | Event::Settled(_) | Event::Receipt(_) => {
-                    false
-                }
-            });
-            again.count() as u64
-        };
         for (place, _) in case.places() {
-            let copies = case.copies(place);
-            if copies > COPIES && copies > COPIES + reopened(place) {
+            let copies = most_in_one_life(scene, case, place);
+            if copies > COPIES && copies > COPIES + reopened(case, place) {
                 found.broken(|| format!("{}: {copies} copies", case.name(place)));
             }
         }
@@ -86,8 +76,37 @@ pub(super) fn within_the_cap(scene: &Scene<'_>) -> Judgement {
     flooded(scene, &mut found);
     found.judge(
         "I20",
-        "nobody got the same message more than three times, or too many messages within an hour",
+        "no start of the program sent anybody the same message more than three times, and nobody got too many within an hour",
     )
+}
+
+/// The most copies between one start of the program and the next: no start knows what another had on its way when it
+/// ended, so each end may add one. Where times cannot be compared, each is granted it.
+fn most_in_one_life(scene: &Scene<'_>, case: &Case<'_>, place: usize) -> u64 {
+    let all = case.copies(place);
+    if all <= COPIES {
+        return all;
+    }
+    let starts = &scene.evidence.system.starts;
+    if !scene.steady {
+        return all.saturating_sub(starts.len() as u64);
+    }
+    let mut lives: HashMap<usize, u64> = HashMap::new();
+    for effect in case.effects(place) {
+        let life = starts.partition_point(|start| start.at <= effect.at);
+        *lives.entry(life).or_default() += 1;
+    }
+    lives.into_values().max().unwrap_or(all)
+}
+
+/// How often a person wanted a delivery sent again.
+fn reopened(case: &Case<'_>, place: usize) -> u64 {
+    let events = case.events(place).iter();
+    let reopened = events.filter(|event| match event {
+        Event::Ended(end) => end.code == OutcomeCode::Reopened,
+        Event::Armed(_) | Event::Disarmed(_) | Event::Settled(_) | Event::Receipt(_) => false,
+    });
+    reopened.count() as u64
 }
 
 /// Counts in the log alone, so that a ledger that is wrong hides nothing.
@@ -119,7 +138,7 @@ fn flooded(scene: &Scene<'_>, found: &mut Findings) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Play, channel, play, violated};
+    use super::super::fixture::{Play, channel, play, start, violated};
 
     /// The first recipient is announced and reached again, so many times; without a crash to blame.
     fn again(times: u32) -> Play {
@@ -190,6 +209,15 @@ mod tests {
         let mut play = again(3);
         play.unclean_ends = 9;
         assert_eq!(violated(&play), ["I20"]);
+        play.system.starts.push(start(2, 2000, true));
+        play.broadcast.armed[2..]
+            .iter_mut()
+            .for_each(|run| run.boot = 2);
+        assert_eq!(
+            violated(&play),
+            [] as [String; 0],
+            "one of them by another start"
+        );
         let mut play = again(2);
         play.unclean_ends = 9;
         assert_eq!(violated(&play), [] as [String; 0]);
