@@ -89,6 +89,7 @@ fn advice(code: &str) -> Option<&'static str> {
         "idempotency-key-reused" => {
             Some("use a new key for a new request, and the same key for repeating one")
         }
+        "said-already" => Some("add --again if people are meant to get it once more"),
         "too-large" => Some("http.import_megabytes is the limit of an import"),
         _ => None,
     }

@@ -165,6 +165,15 @@ pub struct Update {
 }
 
 impl Update {
+    /// Whether every word that goes out is the same.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        (self.kind, &self.headline, &self.detail) == (other.kind, &other.headline, &other.detail)
+            && self.what_to_do == other.what_to_do
+            && self.what_not_to_do == other.what_not_to_do
+            && (&self.sms, &self.versions, &self.short)
+                == (&other.sms, &other.versions, &other.short)
+    }
+
     /// Whether it takes the place of what is unsent of older updates of its incident: what corrects them, ends them
     /// or cannot wait always does.
     pub fn takes_their_place(&self) -> bool {

@@ -71,6 +71,9 @@ kinds! {
     /// The thing's state forbids it.
     StateConflict = CONFLICT, "state-conflict", "That is not possible in the present state",
         "Look at the present state first; somebody may have been quicker.";
+    /// The same words went to the same people already.
+    SaidAlready = CONFLICT, "said-already", "The same text went out already",
+        "Nothing was sent. If it is meant to go out once more, send it with again = true.";
     /// Too big.
     TooLarge = PAYLOAD_TOO_LARGE, "too-large", "The request is too large",
         "Split it into smaller ones. Nothing was changed.";

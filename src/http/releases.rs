@@ -3,7 +3,7 @@
 use crate::body::Json;
 use crate::deliveries::DeliveryBody;
 use crate::idempotency;
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use crate::progress::ProgressBody;
 use crate::state::{Caller, House};
 use crate::updates::UpdateView;
@@ -28,6 +28,8 @@ const LISTED: u32 = 200;
 pub struct SendBody {
     /// Signs that a gateway cannot carry, or that cost dear, may become the plainer ones that the preview shows.
     pub accept_folding: bool,
+    /// It goes out although the same text went to the same people on the same incident within the last day.
+    pub again: bool,
 }
 
 /// Why a person halts something.
@@ -106,6 +108,13 @@ pub(crate) async fn send(
     let update = house.desk.find_update(&id).await?;
     let subject = update.id.to_string();
     let key = idempotency::required(&headers, caller, "POST /updates/{id}/send", &subject, &body)?;
+    if !consent.again
+        && let Some(before) = house.desk.said_before(&update).await?
+    {
+        let reference = before.reference;
+        let detail = format!("{reference} said the same to the same people within the last day.");
+        return Err(Problem::new(Kind::SaidAlready, detail));
+    }
     if consent.accept_folding {
         house.desk.accept_folding(update.id, caller.actor()).await?;
     }

@@ -135,6 +135,9 @@ pub(crate) struct UpdateSend {
     /// Characters that a gateway cannot carry, or that cost dear, become the plainer ones that `render` shows.
     #[arg(long)]
     pub(crate) accept_folding: bool,
+    /// Send it although the same text went to the same people within the last day.
+    #[arg(long)]
+    pub(crate) again: bool,
     /// Makes a repeat of this very command harmless.
     #[arg(long, value_name = "KEY")]
     pub(crate) idempotency_key: Option<String>,

@@ -278,7 +278,7 @@ pub(super) async fn send(
         .write_update(draft, Some(&key), officer.actor())
         .await
     {
-        Ok(done) => preview::release(&house, officer, done.value.id, &values.key).await,
+        Ok(done) => preview::release(&house, officer, done.value.id, &values.key, false).await,
         Err(DeskError::Refused(faults)) => form(&house, values, faults).await,
         Err(error) => Err(error.into()),
     }

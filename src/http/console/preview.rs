@@ -11,6 +11,7 @@ use crate::state::House;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use hyper::StatusCode;
 use oyez_dispatch::preview::Preview;
 use oyez_domain::address::AddressKind;
 use oyez_domain::channel::ChannelName;
@@ -18,6 +19,7 @@ use oyez_domain::id::UpdateId;
 use oyez_domain::ledger::Idempotency;
 use oyez_domain::rendered::Fit;
 use oyez_domain::text::sms::Encoding;
+use oyez_domain::text::spoken_time;
 use oyez_domain::update::Update;
 
 /// One channel's version.
@@ -218,16 +220,43 @@ pub(super) async fn send(
     if form.get("accept_folding") == "yes" {
         house.desk.accept_folding(update, officer.actor()).await?;
     }
-    release(&house, officer, update, form.get("key")).await
+    let again = form.get("again") == "yes";
+    release(&house, officer, update, form.get("key"), again).await
 }
 
-/// Puts an update out; pressing the button twice does it once.
+/// The question whether the same words are to go out once more.
+#[derive(Template)]
+#[template(path = "console/again.html")]
+struct AgainPage<'a> {
+    organisation: &'a str,
+    headline: String,
+    before: String,
+    when: String,
+    reference: String,
+    key: &'a str,
+}
+
+/// Puts an update out; pressing the button twice does it once. What was said already is asked about, unless `again`.
 pub(super) async fn release(
     house: &House,
     officer: Officer,
     update: UpdateId,
     key: &str,
+    again: bool,
 ) -> Result<Response, Problem> {
+    let draft = house.desk.ledger.update(update).await?;
+    if !again && let Some(before) = house.desk.said_before(&draft).await? {
+        let zone = &house.desk.organisation.time_zone;
+        let question = AgainPage {
+            organisation: &house.desk.organisation.name,
+            headline: draft.headline.to_string(),
+            when: spoken_time(before.released_at.unwrap_or(before.created_at), zone),
+            before: before.reference.to_string(),
+            reference: draft.reference.to_string(),
+            key,
+        };
+        return page::html_with(StatusCode::CONFLICT, &question);
+    }
     let key = Idempotency {
         scope: "console send".to_owned(),
         key: format!("{key}-{update}"),

@@ -225,6 +225,47 @@ async fn the_console_says_what_each_button_does_before_it_is_pressed() {
 }
 
 #[tokio::test]
+async fn the_same_words_go_to_the_same_people_once_more_only_when_that_is_said() {
+    let fixture = Fixture::new();
+    let first = fixture.released("Roads are closed").await;
+    let write = async |headline: &str| {
+        let body = json!({
+            "incident": first["incident"],
+            "headline": headline,
+            "what_to_do": first["what_to_do"],
+            "what_not_to_do": first["what_not_to_do"],
+            "next_update_by": "none",
+        });
+        let written = fixture.api("POST", "/updates", Some(body)).await.json();
+        written["id"].as_str().unwrap().to_owned()
+    };
+    let send = async |update: &str, body: Value| {
+        let path = format!("/updates/{update}/send");
+        fixture.keyed("POST", &path, Some(body), Some(update)).await
+    };
+    let same = write("Roads are closed").await;
+    let refused = send(&same, json!({})).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    assert_eq!(refused.json()["code"], "said-already");
+    let other = write("Roads are open again").await;
+    assert_eq!(send(&other, json!({})).await.status, StatusCode::ACCEPTED);
+
+    let cookie = signed_in(&fixture).await;
+    let path = format!("/console/updates/{same}/send");
+    let asked = fixture.form(&path, &cookie, &[("key", "k")]).await;
+    assert_eq!(asked.status, StatusCode::CONFLICT);
+    assert!(asked.text.contains("people get it twice"), "{}", asked.text);
+    let fields = [("key", "k"), ("again", "yes")];
+    let sent = fixture.form(&path, &cookie, &fields).await;
+    assert_eq!(sent.status, StatusCode::SEE_OTHER);
+    // Pressing once more is no third time, and neither is the same request of a program.
+    assert_eq!(
+        send(&same, json!({ "again": true })).await.status,
+        StatusCode::CONFLICT
+    );
+}
+
+#[tokio::test]
 async fn the_console_tries_again_what_failed() {
     let fixture = Fixture::new();
     let cookie = signed_in(&fixture).await;

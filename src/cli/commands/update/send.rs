@@ -33,7 +33,7 @@ async fn send(door: &Door, args: &UpdateSend, global: &Global) -> anyhow::Result
     let answer = door
         .post(
             &["updates", &reference, "send"],
-            &json!({ "accept_folding": args.accept_folding }),
+            &json!({ "accept_folding": args.accept_folding, "again": args.again }),
             args.idempotency_key.as_deref(),
         )
         .await?;
