@@ -36,6 +36,9 @@ pub use settings::{ChannelSettings, ConfiguredChannel, EngineSettings};
 pub use supervisor::Engine;
 
 #[cfg(test)]
+use suite::conformance;
+
+#[cfg(test)]
 mod sim;
 
 /// The suite that every store has to pass; it lives with SQLite's and is compiled in here for the simulated one.
@@ -45,5 +48,3 @@ mod sim;
 mod suite {
     pub mod conformance;
 }
-#[cfg(test)]
-use suite::conformance;
