@@ -10,9 +10,11 @@ STEPS = ("+3600", "-3600", "+86400", "-86400", "+315360000", "+0")
 STEP_SECONDS = 4
 
 
-@row("clock", "A wall clock that jumps by an hour, a day or ten years, forward or back, lets nothing expire, stops nothing and makes "
-     "nothing faster.", seconds=150, busy=False)
+@row("clock", "P13", seconds=150, busy=False)
 def clock(it):
+    """A wall clock that jumps by an hour, a day or ten years, forward or back, lets nothing expire, stops nothing and makes
+    nothing faster.
+    """
     faketime = os.path.join(TOOLS, "libfaketime")
     if not os.path.exists(faketime):
         raise Skip("libfaketime could not be had")

@@ -10,9 +10,11 @@ from stage import Missed, Stage, boottime_us, until
 WATCHED_SECONDS = 8
 
 
-@row("clone", "A copied data directory started elsewhere, and an old one put back, send nothing until a person says so; then "
-     "everybody is reached.", seconds=120, busy=False)
+@row("clone", "P25", seconds=120, busy=False)
 def clone(it):
+    """A copied data directory started elsewhere, and an old one put back, send nothing until a person says so; then
+    everybody is reached.
+    """
     started_elsewhere(it)
     put_back(it)
 
@@ -70,9 +72,11 @@ def sends_nothing_unasked(it, stage, name):
     stage.finish(60)
 
 
-@row("corrupt", "One damaged byte anywhere in the database never sends anything wrong in silence: the program refuses to start, holds "
-     "everything and says why, ends, says what it cannot do, or sends exactly what is right.", seconds=200, busy=False)
+@row("corrupt", "P25", seconds=200, busy=False)
 def corrupt(it):
+    """One damaged byte anywhere in the database never sends anything wrong in silence: the program refuses to start, holds
+    everything and says why, ends, says what it cannot do, or sends exactly what is right.
+    """
     flips, people = (100, 400) if it.nightly else (12, 400)
     it.shows("flips_after_an_orderly_end", flips)
     it.shows("flips_after_a_crash", flips)

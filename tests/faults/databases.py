@@ -9,9 +9,11 @@ from stage import Stage, boottime_us, until
 MIB = 1024 * 1024
 
 
-@row("locked", "While another program locks the database nothing new is announced, writes are answered 503 within 5 s, reads stay "
-     "quick; afterwards everything goes on, nobody lost, nobody twice.", seconds=150, busy=False)
+@row("locked", "P6", seconds=150, busy=False)
 def locked(it):
+    """While another program locks the database nothing new is announced, writes are answered 503 within 5 s, reads stay
+    quick; afterwards everything goes on, nobody lost, nobody twice.
+    """
     seconds = 30
     mail, texts = email(rate=300, concurrency=16), sms(rate=60)
     with Stage(it.folder, mail, texts) as stage:
@@ -55,9 +57,11 @@ def ask(stage, method, path, body, answers, end_us):
         time.sleep(0.05)
 
 
-@row("wal", "A reader that never ends cannot make the write-ahead log eat the disk: it stays below 256 MiB, somebody is told within "
-     "10 s, and it is small again within 5 s of the reader's end.", seconds=200)
+@row("wal", "P7", seconds=200)
 def wal(it):
+    """A reader that never ends cannot make the write-ahead log eat the disk: it stays below 256 MiB, somebody is told within
+    10 s, and it is small again within 5 s of the reader's end.
+    """
     seconds = 60 if it.nightly else 20
     with Stage(it.folder, email(rate=None, concurrency=64)) as stage:
         stage.open()

@@ -9,9 +9,11 @@ from stage import TOOLS, Missed, Stage, boottime_us, end, until
 STORAGE_FAILED = 74
 
 
-@row("fsync", "An fsync that fails is the end of the program (exit 74 within 1 s), never something to go on after; the next start "
-     "recovers, and nobody is lost.", seconds=300)
+@row("fsync", "P4", seconds=300)
 def fsync(it):
+    """An fsync that fails is the end of the program (exit 74 within 1 s), never something to go on after; the next start
+    recovers, and nobody is lost.
+    """
     errors = 500 if it.nightly else 50
     mail, texts = email(rate=500, concurrency=16), sms(rate=60)
     with Stage(it.folder, mail, texts) as stage:
@@ -64,9 +66,11 @@ def fail_fsync(it, stage, k):
     return code, ended - failed[0]
 
 
-@row("disk_full", "A full disk loses nothing that was acknowledged and sends nothing that was not announced: submissions get 507 with "
-     "Retry-After, readiness is red, and all goes on by itself within 10 s of space.", seconds=400)
+@row("disk_full", "P5", seconds=400)
 def disk_full(it):
+    """A full disk loses nothing that was acknowledged and sends nothing that was not announced: submissions get 507 with
+    Retry-After, readiness is red, and all goes on by itself within 10 s of space.
+    """
     people, full_seconds, mail = 200_000, 15, email(rate=3000)
     os.mkdir(os.path.join(it.folder, "store"))
     with SmallDisk(os.path.join(it.folder, "store")) as disk, Stage(it.folder, mail) as stage:

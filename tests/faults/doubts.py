@@ -10,10 +10,11 @@ KEYED, TAKEN, UNTAKEN = (hooks(rate=1500, concurrency=32), sms("residents_sms", 
                          sms("second_sms", rate=1500, concurrency=32))
 
 
-@row("accept_then_drop", "What may have been sent is never guessed about: where the receiver knows our key it is sent again and seen "
-     "once; where nothing can tell, each one is listed as unknown and none is sent again until a person decides for all at once.",
-     seconds=400)
+@row("accept_then_drop", "P11", seconds=400)
 def accept_then_drop(it):
+    """What may have been sent is never guessed about: where the receiver knows our key it is sent again and seen once; where
+    nothing can tell, each one is listed as unknown and none is sent again until a person decides for all at once.
+    """
     dropped = {"when": {"fraction": SHARE}, "times_each": 1}
     silent = {"receipts": [{"outcome": "none"}]}
     with Stage(it.folder, KEYED, TAKEN, UNTAKEN) as stage:

@@ -10,10 +10,11 @@ SLOW_MS = 15_000
 SHUTDOWN_SECONDS = 3
 
 
-@row("sigterm", "SIGTERM while sending ends in good order, however often: exit code 0, nobody lost, nobody twice, nobody unknown; "
-     "where replies take longer than a shutdown may, it still ends in time, and a second SIGTERM ends at once.",
-     seconds=240, busy=False)
+@row("sigterm", "P23", seconds=240, busy=False)
 def sigterm(it):
+    """SIGTERM while sending ends in good order, however often: exit code 0, nobody lost, nobody twice, nobody unknown; where
+    replies take longer than a shutdown may, it still ends in time, and a second SIGTERM ends at once.
+    """
     ends_in_good_order(it)
     ends_in_time(it)
     ends_at_once(it)

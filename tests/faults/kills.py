@@ -82,9 +82,11 @@ class KillLoop:
         }, all(ok)
 
 
-@row("kill", "A crash in the middle of sending loses nobody; it can repeat at most D messages of a channel, never gives "
-     "anybody three copies from one crash, and sending goes on within 2 s of the next start.", seconds=420)
+@row("kill", "P2", seconds=420)
 def kill(it):
+    """A crash in the middle of sending loses nobody; it can repeat at most D messages of a channel, never gives anybody
+    three copies from one crash, and sending goes on within 2 s of the next start.
+    """
     loops, kills, recipients = (50, 50, 50_000) if it.nightly else (5, 10, 50_000)
     waits, totals = [], {"lost": 0, "duplicates": 0, "duplicate_bound": 0, "unknown": 0}
     for n in range(loops):

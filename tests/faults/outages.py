@@ -11,9 +11,11 @@ ONE_ATTEMPT = "retry = { max_attempts = 1, base_milliseconds = 500, cap_millisec
 BASELINE_SHARE = 0.95
 
 
-@row("provider_down", "A provider that is down costs no recipient an attempt; its channel goes on by itself within 20 s of its "
-     "recovery, no faster than its limit, and other channels do not notice.", seconds=240, busy=False)
+@row("provider_down", "P8", seconds=240, busy=False)
 def provider_down(it):
+    """A provider that is down costs no recipient an attempt; its channel goes on by itself within 20 s of its recovery, no
+    faster than its limit, and other channels do not notice.
+    """
     half = 300 if it.nightly else 30
     texts_at = Providers(it.folder, "texts")
     texts, mail = sms(rate=60, retry=ONE_ATTEMPT, providers=texts_at), email(rate=50, concurrency=8)
@@ -44,9 +46,11 @@ def provider_down(it):
         stage.judge(it, unknown=texts.concurrency, verdict=stage.verify(stage.providers.log, texts_at.log))
 
 
-@row("throttled", "A provider's Retry-After is kept to the letter: of the requests on their way at most C more arrive, then none "
-     "until it is over, and nobody is charged an attempt.", seconds=120, busy=False)
+@row("throttled", "P10", seconds=120, busy=False)
 def throttled(it):
+    """A provider's Retry-After is kept to the letter: of the requests on their way at most C more arrive, then none until it
+    is over, and nobody is charged an attempt.
+    """
     # Replies take their time, so that all of C is on its way when the first refusal comes.
     wait, latency_ms, texts = 20, 100, sms(rate=100, retry=ONE_ATTEMPT)
     busy = {"when": {"since": "first_request", "from_ms": 3000, "to_ms": 3000 + wait * 1000}, "latency_ms": latency_ms,
@@ -70,9 +74,11 @@ def throttled(it):
         stage.judge(it)
 
 
-@row("credentials", "A provider that refuses our password stops its channel after at most C + 1 requests; nobody is charged, the "
-     "queue says so within 5 s, and once it is repaired everybody is reached, once.", seconds=150, busy=False)
+@row("credentials", "P26", seconds=150, busy=False)
 def credentials(it):
+    """A provider that refuses our password stops its channel after at most C + 1 requests; nobody is charged, the queue says
+    so within 5 s, and once it is repaired everybody is reached, once.
+    """
     texts, refused = sms(rate=500, concurrency=16, retry=ONE_ATTEMPT), (10_000, 20_000)
     rule = {"when": {"since": "first_request", "from_ms": refused[0], "to_ms": refused[1]}, "latency_ms": 20,
             "do": {"http": {"status": 401}}}
@@ -101,9 +107,11 @@ def credentials(it):
         stage.judge(it)
 
 
-@row("slow_provider", "A provider that takes 30 s to answer keeps its C requests busy and nothing else: no memory grows, no other "
-     "channel is slower, and nobody is called unknown.", seconds=240, busy=False)
+@row("slow_provider", "P9", seconds=240, busy=False)
 def slow_provider(it):
+    """A provider that takes 30 s to answer keeps its C requests busy and nothing else: no memory grows, no other channel is
+    slower, and nobody is called unknown.
+    """
     latency, rounds = 30, 3
     texts, mail = sms(rate=100, concurrency=16, timeout=60), email(rate=50, concurrency=8)
     with Stage(it.folder, mail, texts) as stage:

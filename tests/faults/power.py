@@ -13,9 +13,11 @@ CUT = re.compile(r"^\d+<(?P<path>[^>]+)>, (?P<size>\d+)")
 SYNC = re.compile(r"^\d+<(?P<path>[^>]+)>")
 
 
-@row("power", "When the power fails the database is sound, whatever of the unsynced writes the disk has kept, and nothing had reached "
-     "anybody whose sending was not on the disk.", seconds=240)
+@row("power", "P3", seconds=240)
 def power(it):
+    """When the power fails the database is sound, whatever of the unsynced writes the disk has kept, and nothing had reached
+    anybody whose sending was not on the disk.
+    """
     wanted, people = (1000, 6000) if it.nightly else (200, 1200)
     with Stage(it.folder, email(rate=300, concurrency=16), sms(rate=30), watched=False) as stage:
         stage.open({"residents_sms": {"receipts": [{"outcome": "none"}]}})

@@ -1,64 +1,46 @@
-"""The page that names each promise, its test and the last figures: written from what the rows printed, never by hand."""
-import datetime, os, re, subprocess
+"""What is promised, by number: each has a row that shows it, or it does not stand here nor in any document.
 
-from row import ROWS
-from stage import TOP
-
-PAGE = os.path.join(TOP, "tests/PROMISES.md")
-HEAD = """# What oyez promises, and what was measured last
-
-One promise a line, the row of `tests/run faults` that shows it, and what that row printed when it was last published. Each row
-breaks the real program on purpose and lets the log of the played providers judge it. Nothing here is written by hand:
-`tests/faults/run --publish [ROW...]` runs rows and writes their lines; `not run yet` means just that. In brackets stands what
-would have failed the row.
-
-| promise | row | last figures | taken |
-|---|---|---|---|
+A number is kept for good: tests, issues and the page that is published name promises by it. Those that begin with I are
+invariants that `oyez verify` judges by the same number.
 """
-LINE = re.compile(r"^\| (?P<promise>.*) \| `(?P<row>\w+)` \| (?P<figures>.*) \| (?P<taken>.*) \|$", re.MULTILINE)
+
+PROMISES = {
+    "P1": "What was acknowledged is durable.",
+    "P2": "A crash loses nobody, and what it can repeat is bounded.",
+    "P3": "Nor does a power failure lose anybody.",
+    "P4": "A failed fsync ends the program; it never goes on after one.",
+    "P5": "A full disk loses nothing that was acknowledged.",
+    "P6": "A database that another program locks delays, and no more than that.",
+    "P7": "The write-ahead log cannot eat the disk.",
+    "P8": "A provider that is down costs no recipient anything.",
+    "P9": "A provider that is slow keeps nothing but its own requests.",
+    "P10": "A provider's Retry-After is kept.",
+    "P11": "What may have been sent is never guessed about.",
+    "P12": "Names that cannot be resolved cost no recipient anything, and names known before still work.",
+    "P13": "A clock that jumps expires nothing and hurries nothing.",
+    "P14": "The same request twice has one effect.",
+    "P20": "A message that ends the program is put aside; everybody else is served.",
+    "P22": "An urgent update overtakes whatever is waiting.",
+    "P23": "An orderly end leaves nothing in doubt.",
+    "P24": "A bad configuration takes nothing down.",
+    "P25": "A damaged, copied or restored database sends nothing wrong, and asks before it sends anything.",
+    "P26": "A provider that refuses our password stops its channel, and nobody is charged.",
+    "P27": "A mistake at the desk is noticed before anybody gets a message.",
+    "P28": "A channel cannot repeat itself without end, whatever the ledger says.",
+    "P29": "Too many requests at once are refused with a word on when to come back; receipts come through.",
+    "P30": "Receipts may come early, late, twice, in any order or from a forger.",
+    "P34": "A stop stops, and says truly what had left.",
+    "P36": "What the screen says is true.",
+    "I6": "Whoever says stop gets nothing more.",
+    "I16": "Within one incident nobody gets an older update after a newer one.",
+}
 
 
-def figure(value):
-    """A figure as people read it."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:,.3g}" if abs(value) < 100 else f"{value:,.0f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+def shown_by(rows):
+    """The rows that show each promise."""
+    return {number: [row for row in rows if number in row.promises] for number in PROMISES}
 
 
-def figures(result):
-    """All figures of a row in one line, each with its bound."""
-    bounds = result.get("bounds", {})
-    said = (f"{name.replace('_', ' ')} {figure(value)}{f' ({bounds[name]})' if name in bounds else ''}"
-            for name, value in result["figures"].items())
-    return ", ".join(said)
-
-
-def publish(results):
-    """Writes the lines of the rows that were run; the others keep what stands there."""
-    known = {}
-    if os.path.exists(PAGE):
-        with open(PAGE) as page:
-            known = {found["row"]: (found["figures"], found["taken"]) for found in LINE.finditer(page.read())}
-    taken = stamp()
-    for result in results:
-        if result["pass"] is None:
-            continue
-        verdict = "" if result["pass"] else "**missed**: "
-        night = ", nightly" if result.get("nightly") else ""
-        known[result["row"]] = f"{verdict}{figures(result)}", f"{taken}, seed {result['seed']}{night}"
-    with open(PAGE, "w") as page:
-        page.write(HEAD)
-        for name, row in ROWS.items():
-            line, when = known.get(name, ("not run yet", ""))
-            page.write(f"| {row.promise} | `{name}` | {line} | {when} |\n")
-
-
-def stamp():
-    """When, on which commit and on what machine."""
-    def git(*arguments):
-        return subprocess.run(["git", *arguments], cwd=TOP, capture_output=True, text=True).stdout.strip()
-    today = datetime.datetime.now(datetime.timezone.utc).strftime("%-d %B %Y")
-    changed = " with uncommitted changes" if git("status", "--porcelain", "--untracked-files=no") else ""
-    return f"{today}, {git('rev-parse', '--short', 'HEAD')}{changed}, {len(os.sched_getaffinity(0))} cores"
+def unshown(rows):
+    """Promises without a row."""
+    return [number for number, found in shown_by(rows).items() if not found]

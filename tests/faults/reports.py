@@ -9,9 +9,11 @@ from stage import Stage, until
 MANY, FORGED = 1000, 1000
 
 
-@row("receipts", "Receipts that come before the provider's answer, twice or in the wrong order end in the states that the provider "
-     "meant; 1,000 forged ones change nothing and send nothing.", seconds=120, busy=False)
+@row("receipts", "P30", seconds=120, busy=False)
 def receipts(it):
+    """Receipts that come before the provider's answer, twice or in the wrong order end in the states that the provider
+    meant; 1,000 forged ones change nothing and send nothing.
+    """
     script = {
         "receipt_token": Stage.token,
         # A reply that takes its time is overtaken by its own receipt.

@@ -1,5 +1,7 @@
-"""What a row is: a promise in plain words, how it is shown, and what it showed."""
+"""What a row is: promises by number and in plain words, how it is shown, and what it showed."""
 import os, random, shutil
+
+from promises import PROMISES
 
 ROWS = {}
 
@@ -11,17 +13,23 @@ class Skip(Exception):
 class Row:
     """One promise and the function that shows it."""
 
-    def __init__(self, name, promise, show, seconds, busy):
-        self.name, self.promise, self.show, self.seconds, self.busy = name, promise, show, seconds, busy
+    def __init__(self, name, promises, promise, show, seconds, busy):
+        self.name, self.promises, self.promise = name, promises, promise
+        self.show, self.seconds, self.busy = show, seconds, busy
 
 
-def row(name, promise, seconds, busy=True):
-    """Registers a row that takes at most so many seconds (ten times as many at night).
+def row(name, promises, seconds, busy=True):
+    """Registers a function as a row that takes at most so many seconds (twelve times as many at night).
 
-    A busy one wants the machine for itself; another mostly waits, so that a few of them share it.
+    `promises` are the numbers of those that it shows, as promises.py lists them; what it shows stands in its docstring. A busy
+    row wants the machine for itself; another mostly waits, so that a few of them share it.
     """
+    numbers = promises.split()
+    if not numbers or any(number not in PROMISES for number in numbers):
+        raise ValueError(f"the row {name} has to name promises of promises.py, not {promises!r}")
+
     def register(show):
-        ROWS[name] = Row(name, promise, show, seconds, busy)
+        ROWS[name] = Row(name, numbers, " ".join(show.__doc__.split()), show, seconds, busy)
         return show
     return register
 

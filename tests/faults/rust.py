@@ -8,24 +8,30 @@ from stage import ENVIRONMENT, TOP, Missed
 RUST = []
 
 
-def rust(name, promise, tests, seconds=120):
+def rust(name, promises, promise, tests, seconds=120, busy=False, bounds=None, at_night=None):
     """A row that runs the tests of a nextest filter; `figures` of each JSON object that they print become the row's.
 
-    At night OYEZ_TEST_NIGHTLY is set, for more rounds.
+    What `bounds` names has to be printed and lie within. At night the environment has OYEZ_TEST_NIGHTLY and `at_night`, for more
+    rounds.
     """
     RUST.append(name)
 
-    @row(name, promise, seconds, busy=False)
     def show(it):
-        environment = {**ENVIRONMENT, "OYEZ_TEST_NIGHTLY": "1"} if it.nightly else ENVIRONMENT
-        done = subprocess.run(["cargo", "nextest", "run", "--workspace", "--locked", "--no-capture", "--color", "never",
-                               "-E", tests], cwd=TOP, env=environment, capture_output=True, text=True)
+        night = {"OYEZ_TEST_NIGHTLY": "1", **(at_night or {})} if it.nightly else {}
+        profile = ["--profile", "night"] if it.nightly else []
+        done = subprocess.run(["cargo", "nextest", "run", "--workspace", "--locked", "--no-capture", "--color", "never", *profile,
+                               "-E", tests], cwd=TOP, env={**ENVIRONMENT, **night}, capture_output=True, text=True)
+        printed = {}
         for line in done.stdout.splitlines():
-            it.figures.update(figures(line))
+            printed.update(figures(line))
+        for figure in {**printed, **(bounds or {})}:
+            it.shows(figure, printed.get(figure), **(bounds or {}).get(figure, {}))
         passed = re.search(r"(\d+) passed", done.stderr)
         it.shows("tests", int(passed[1]) if passed else 0, at_least=1)
         if done.returncode:
             raise Missed(f"nextest ended with {done.returncode}: {done.stderr[-1500:]}")
+    show.__doc__ = promise
+    row(name, promises, seconds, busy)(show)
 
 
 def figures(line):

@@ -7,9 +7,11 @@ from stage import Stage, until
 from watch import Watch
 
 
-@row("screen", "What the screen says is true at every moment, through crashes, ends and receipts: the parts add up to the audience "
-     "and nobody who was accepted is taken back.", seconds=90, busy=False)
+@row("screen", "P36", seconds=90, busy=False)
 def screen(it):
+    """What the screen says is true at every moment, through crashes, ends and receipts: the parts add up to the audience and
+    nobody who was accepted is taken back.
+    """
     rounds = 60 if it.nightly else 6
     mail, texts = email(rate=200, concurrency=16), sms(rate=60, receipts=True)
     with Stage(it.folder, mail, texts) as stage:

@@ -7,8 +7,9 @@ from stage import Stage, boottime_us, until
 BACKLOG, SEEDS = 1_000_000, 50
 
 
-@row("urgent", "An urgent update leaves within 2 s of its release although a million other messages are waiting.", seconds=500)
+@row("urgent", "P22", seconds=500)
 def urgent(it):
+    """An urgent update leaves within 2 s of its release although a million other messages are waiting."""
     rounds = 20 if it.nightly else 5
     with Stage(it.folder, email(rate=1500), engine={"shutdown_seconds": 5}) as stage:
         stage.open()

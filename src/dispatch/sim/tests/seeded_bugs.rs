@@ -45,6 +45,11 @@ fn each_known_bug_is_found_within_500_seeds() {
         figures.insert((*name).to_owned(), json!({"seed": seed, "found_by": by}));
     }
     let missed: Vec<_> = found.iter().filter(|(_, first)| first.is_none()).collect();
+    let seeds = found.iter().filter_map(|(_, first)| first.as_ref());
+    let most_seeds = seeds.map(|(seed, _)| *seed).max();
+    figures.insert("known".to_owned(), KNOWN.len().into());
+    figures.insert("found".to_owned(), (found.len() - missed.len()).into());
+    figures.insert("most_seeds".to_owned(), most_seeds.into());
     print_row("seeded_bugs", &Value::Object(figures), missed.is_empty());
     assert_eq!(found.len(), KNOWN.len());
     assert!(missed.is_empty(), "{missed:?}");
