@@ -1,6 +1,8 @@
 //! An update, a clock and parcels for tests.
 
+use crate::network::Network;
 use crate::registry::{Surroundings, Via, build};
+use ipnet::IpNet;
 use oyez_domain::address::{Address, AddressKind};
 use oyez_domain::channel::ChannelName;
 use oyez_domain::id::{BroadcastId, Ordinal};
@@ -11,6 +13,7 @@ use oyez_domain::rendered::Rendered;
 use oyez_domain::time::{Boot, Wall};
 use oyez_domain::{BoxFuture, Channel, Clock};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,9 +40,15 @@ impl Clock for StoppedClock {
 
 /// Loopback opened, time stopped.
 pub(crate) fn surroundings() -> Surroundings {
+    surroundings_with(&["127.0.0.0/8".parse().unwrap()])
+}
+
+/// Time stopped, and these networks opened.
+pub(crate) fn surroundings_with(allowed: &[IpNet]) -> Surroundings {
+    let clock: Arc<dyn Clock> = Arc::new(StoppedClock);
     Surroundings {
-        allow_networks: vec!["127.0.0.0/8".parse().unwrap()],
-        clock: Arc::new(StoppedClock),
+        network: Network::new(allowed, BTreeMap::new(), Arc::clone(&clock)),
+        clock,
     }
 }
 

@@ -4,7 +4,6 @@ mod errors;
 mod key;
 mod reports;
 
-use crate::guard::Guard;
 use crate::http::{Outlet, Reply, Silence};
 use crate::letter::Letter;
 use crate::registry::{Surroundings, between};
@@ -199,7 +198,7 @@ impl GovukNotify {
             },
             key: settings.key().map_err(one)?,
             callback_secret,
-            outlet: Outlet::new(Guard::new(&around.allow_networks), timeout).map_err(one)?,
+            outlet: Outlet::new(around.network.guard(), timeout).map_err(one)?,
             clock: Arc::clone(&around.clock),
             settings: settings.clone(),
         })

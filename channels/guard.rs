@@ -1,5 +1,6 @@
 //! The one outbound guard: which URLs may be called, decided on the literal and again on every resolved address.
 
+use crate::names::Names;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -40,18 +41,17 @@ pub(crate) enum Reach {
     Inside,
 }
 
-/// The networks an operator has opened.
-#[derive(Debug, Clone, Default)]
+/// The networks an operator has opened, and what turns names into addresses.
+#[derive(Clone)]
 pub(crate) struct Guard {
     allowed: Arc<[IpNet]>,
+    names: Arc<Names>,
 }
 
 impl Guard {
     /// A guard that lets through the public internet and these networks.
-    pub(crate) fn new(allowed: &[IpNet]) -> Self {
-        Self {
-            allowed: allowed.into(),
-        }
+    pub(crate) fn new(allowed: Arc<[IpNet]>, names: Arc<Names>) -> Self {
+        Self { allowed, names }
     }
 
     /// Whether any network was opened.
@@ -120,8 +120,9 @@ impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let (guard, reach) = (self.guard.clone(), self.reach);
         Box::pin(async move {
-            let answers = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let answers = guard.sift(answers, reach)?;
+            let answers = guard.names.addresses(name.as_str()).await?;
+            let answers = answers.into_iter().map(|ip| SocketAddr::new(ip, 0));
+            let answers = guard.sift(answers.collect(), reach)?;
             Ok(Box::new(answers.into_iter()) as Addrs)
         })
     }
@@ -184,6 +185,14 @@ const SPECIAL_V6: [Ipv6Net; 4] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture::StoppedClock;
+    use std::collections::BTreeMap;
+
+    fn guard(allowed: &[&str]) -> Guard {
+        let allowed = allowed.iter().map(|network| network.parse().unwrap());
+        let names = Names::new(BTreeMap::new(), Arc::new(StoppedClock));
+        Guard::new(allowed.collect(), names)
+    }
 
     fn reach(guard: &Guard, url: &str) -> Result<Reach, Forbidden> {
         guard.reach(&Url::parse(url).unwrap())
@@ -265,7 +274,7 @@ mod tests {
 
     #[test]
     fn no_spelling_of_a_forbidden_address_is_called() {
-        let guard = Guard::default();
+        let guard = guard(&[]);
         for host in FORBIDDEN {
             for port in ["", ":8443"] {
                 let url = format!("https://{host}{port}/x");
@@ -276,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_resolved_address_is_judged_like_a_literal_one() {
-        let guard = Guard::default();
+        let guard = guard(&[]);
         for host in FORBIDDEN {
             let url = Url::parse(&format!("https://{host}/")).unwrap();
             let address = match url.host().unwrap() {
@@ -300,7 +309,7 @@ mod tests {
 
     #[test]
     fn the_public_internet_is_called_by_https_only() {
-        let guard = Guard::default();
+        let guard = guard(&[]);
         for host in [
             "partner.example.org",
             "8.8.8.8",
@@ -333,10 +342,7 @@ mod tests {
 
     #[test]
     fn an_allowed_network_is_opened_and_nothing_beside_it() {
-        let guard = Guard::new(&[
-            "127.0.0.0/8".parse().unwrap(),
-            "fd00:1::/32".parse().unwrap(),
-        ]);
+        let guard = guard(&["127.0.0.0/8", "fd00:1::/32"]);
         assert_eq!(reach(&guard, "http://127.0.0.1:8080/x"), Ok(Reach::Inside));
         assert_eq!(reach(&guard, "https://[fd00:1::5]/x"), Ok(Reach::Public));
         for url in [
@@ -351,7 +357,7 @@ mod tests {
 
     #[test]
     fn credentials_and_other_schemes_are_refused() {
-        let guard = Guard::default();
+        let guard = guard(&[]);
         assert_eq!(
             reach(&guard, "https://u:p@example.org/"),
             Err(Forbidden::Credentials)
@@ -375,9 +381,6 @@ mod tests {
         let answers = (0..40)
             .map(|n| SocketAddr::from(([8, 8, 8, n], 0)))
             .collect();
-        assert_eq!(
-            Guard::default().sift(answers, Reach::Public).unwrap().len(),
-            16
-        );
+        assert_eq!(guard(&[]).sift(answers, Reach::Public).unwrap().len(), 16);
     }
 }

@@ -1,7 +1,6 @@
 //! Kannel: texts through a gateway's `sendsms` page, whose delivery reports come back with our signed reference.
 
 use crate::classify::http::{Answer, Manner};
-use crate::guard::Guard;
 use crate::http::{Outlet, Reply};
 use crate::registry::{Surroundings, between};
 use crate::{secret, sms_text};
@@ -157,7 +156,7 @@ impl Kannel {
                 ..CAPABILITIES
             },
             password: settings.secret().map_err(one)?,
-            outlet: Outlet::new(Guard::new(&around.allow_networks), timeout).map_err(one)?,
+            outlet: Outlet::new(around.network.guard(), timeout).map_err(one)?,
             clock: Arc::clone(&around.clock),
             settings: settings.clone(),
         })

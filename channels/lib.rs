@@ -11,6 +11,8 @@ mod http;
 mod kannel;
 mod letter;
 mod mastodon;
+mod names;
+mod network;
 pub mod registry;
 mod secret;
 mod sms_http;
@@ -25,4 +27,5 @@ mod conformance;
 #[cfg(test)]
 mod fixture;
 
+pub use network::Network;
 pub use registry::{KINDS, Surroundings, Via, build};

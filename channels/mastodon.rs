@@ -4,7 +4,6 @@ mod look_up;
 
 use crate::classify::http::{Answer, Manner};
 use crate::classify::retry_after;
-use crate::guard::Guard;
 use crate::http::{Outlet, Reply, Silence};
 use crate::registry::Surroundings;
 use crate::secret;
@@ -157,7 +156,7 @@ impl Mastodon {
         around: &Surroundings,
     ) -> Result<Self, Vec<Refusal>> {
         let one = |refusal| vec![refusal];
-        let guard = Guard::new(&around.allow_networks);
+        let guard = around.network.guard();
         let timeout = Duration::from_secs(settings.timeout_seconds);
         Ok(Self {
             name: name.clone(),

@@ -1,8 +1,8 @@
 //! The front door: settings in, channels out, and the only match over kinds.
 
 use crate::govuk_notify::{self, GovukNotify, Medium};
+use crate::network::Network;
 use crate::{file, kannel, mastodon, sms_http, smtp, twilio, vonage, webhook};
-use ipnet::IpNet;
 use oyez_domain::channel::{Capabilities, ChannelName};
 use oyez_domain::{Channel, Clock, Refusal};
 use serde::Deserialize;
@@ -52,8 +52,8 @@ pub const KINDS: &[Capabilities] = &[
 /// What adapters need from outside.
 #[derive(Clone)]
 pub struct Surroundings {
-    /// Networks that may be called beside the public internet.
-    pub allow_networks: Vec<IpNet>,
+    /// What outbound calls go through.
+    pub network: Network,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }

@@ -6,7 +6,6 @@ mod sign_in;
 mod template;
 
 use crate::classify::http::Manner;
-use crate::guard::Guard;
 use crate::http::{Outlet, Silence};
 use crate::registry::{Surroundings, between};
 use crate::sms_text;
@@ -245,7 +244,7 @@ impl SmsHttp {
         around: &Surroundings,
     ) -> Result<Self, Vec<Refusal>> {
         let one = |refusal| vec![refusal];
-        let guard = Guard::new(&around.allow_networks);
+        let guard = around.network.guard();
         let timeout = Duration::from_secs(settings.timeout_seconds);
         let callback = settings.callback.as_ref();
         Ok(Self {

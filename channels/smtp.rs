@@ -265,6 +265,7 @@ impl Smtp {
         let route = dial::Route {
             host: settings.host.trim_matches(['[', ']']).to_owned(),
             port: settings.port(),
+            names: around.network.names(),
             hello: settings.hello.clone().unwrap_or_else(|| domain.clone()),
             tls: dial::tls(settings).map_err(one)?,
             credentials: settings.credentials().map_err(one)?,

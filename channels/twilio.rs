@@ -4,7 +4,6 @@ mod errors;
 mod reports;
 mod signature;
 
-use crate::guard::Guard;
 use crate::http::{Outlet, Reply, Silence};
 use crate::registry::{Surroundings, between};
 use crate::{secret, sms_text};
@@ -232,7 +231,7 @@ impl Twilio {
             token: settings.token().map_err(one)?,
             user,
             password,
-            outlet: Outlet::new(Guard::new(&around.allow_networks), timeout).map_err(one)?,
+            outlet: Outlet::new(around.network.guard(), timeout).map_err(one)?,
             clock: Arc::clone(&around.clock),
             settings: settings.clone(),
         })

@@ -3,7 +3,6 @@
 mod signature;
 
 use crate::classify::http::{Answer, Manner};
-use crate::guard::Guard;
 use crate::http::{Outlet, Reply};
 use crate::registry::{Surroundings, between};
 use crate::{secret, sms_text};
@@ -200,7 +199,7 @@ impl Vonage {
             },
             secret: settings.secret().map_err(one)?,
             signing_secret,
-            outlet: Outlet::new(Guard::new(&around.allow_networks), timeout).map_err(one)?,
+            outlet: Outlet::new(around.network.guard(), timeout).map_err(one)?,
             clock: Arc::clone(&around.clock),
             settings: settings.clone(),
         })

@@ -4,7 +4,6 @@ mod event;
 mod sign;
 
 use crate::classify::http::{Answer, Manner};
-use crate::guard::Guard;
 use crate::http::{Outlet, Reply};
 use crate::registry::Surroundings;
 use oyez_domain::address::AddressKind;
@@ -80,7 +79,7 @@ pub(crate) struct Webhook {
 impl Webhook {
     /// An adapter with these settings.
     pub(crate) fn build(settings: &Settings, around: &Surroundings) -> Result<Self, Vec<Refusal>> {
-        let guard = Guard::new(&around.allow_networks);
+        let guard = around.network.guard();
         let timeout = Duration::from_secs(settings.timeout_seconds);
         Ok(Self {
             outlet: Outlet::new(guard, timeout).map_err(|refusal| vec![refusal])?,

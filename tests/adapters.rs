@@ -1,7 +1,7 @@
 //! The real adapters, and the demonstration's update in hand to send with them.
 
 use config::{Config, File, FileFormat};
-use oyez_channels::{Surroundings, Via, build};
+use oyez_channels::{Network, Surroundings, Via, build};
 use oyez_domain::address::Address;
 use oyez_domain::id::{BroadcastId, IncidentId, Ordinal, UpdateId};
 use oyez_domain::incident::{Incident, IncidentDraft};
@@ -15,6 +15,7 @@ use oyez_domain::time::{Boot, Wall};
 use oyez_domain::update::{Update, UpdateDraft};
 use oyez_domain::{BoxFuture, Channel, Clock};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,8 +53,9 @@ impl Clock for RealClock {
 pub(crate) fn channel(kind: &str, settings: Value) -> Arc<dyn Channel> {
     let via = Value::from_iter([(kind, settings)]);
     let via: Via = serde_json::from_value(via).unwrap();
+    let loopback = ["127.0.0.0/8".parse().unwrap()];
     let around = Surroundings {
-        allow_networks: vec!["127.0.0.0/8".parse().unwrap()],
+        network: Network::new(&loopback, BTreeMap::new(), Arc::new(RealClock)),
         clock: Arc::new(RealClock),
     };
     build(&"council_channel".parse().unwrap(), &via, &around).unwrap()

@@ -2,7 +2,7 @@
 
 use crate::conformance::stage::{KINDS, Play, Stage, TOKEN, adapter, answer, play, success};
 use crate::fixture::{self, NOW, PARTNER_SECRET, channel, notice, parcel};
-use crate::registry::{Surroundings, Via, build};
+use crate::registry::{Via, build};
 use aws_lc_rs::hmac;
 use data_encoding::BASE64;
 use oyez_domain::address::{Address, AddressKind};
@@ -101,10 +101,7 @@ async fn secrets_and_addresses_stay_out_of_what_is_kept() {
 async fn the_guard_stands_before_every_connection() {
     let stage = Stage::playing(Play::Say(answer(204, "", ""))).await;
     let port = stage.address.port();
-    let around = Surroundings {
-        allow_networks: Vec::new(),
-        ..fixture::surroundings()
-    };
+    let around = fixture::surroundings_with(&[]);
     let via: Via = serde_json::from_value(json!({"webhook": {}})).unwrap();
     let channel = build(&fixture::name(), &via, &around).unwrap();
     let rendered = channel.render(&notice()).unwrap();

@@ -1,6 +1,7 @@
 //! From a host name to a session that is greeted, secured and signed in.
 
 use crate::classify::smtp::{self, Broken, Stage};
+use crate::names::Names;
 use crate::smtp::session::Session;
 use crate::smtp::wire::{Reply, Stream, Waits, Wire};
 use crate::smtp::{Settings, Tls};
@@ -12,6 +13,7 @@ use oyez_domain::time::Wall;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpStream;
@@ -22,6 +24,7 @@ use tokio_rustls::TlsConnector;
 pub(crate) struct Route {
     pub(crate) host: String,
     pub(crate) port: u16,
+    pub(crate) names: Arc<Names>,
     pub(crate) hello: String,
     pub(crate) tls: Security,
     pub(crate) credentials: Option<(String, Secret)>,
@@ -183,9 +186,10 @@ pub(crate) async fn dial(route: &Route) -> Result<Session, Failure> {
 async fn connect(route: &Route) -> Result<TcpStream, Failure> {
     let broken = |broken| Failure::Broken(Stage::Connect, broken);
     let attempt = async {
-        let addresses: Vec<_> = tokio::net::lookup_host((route.host.as_str(), route.port))
-            .await
-            .map_err(|_| broken(Broken::Dns))?
+        let addresses = route.names.addresses(&route.host).await;
+        let addresses = addresses.map_err(|_| broken(Broken::Dns))?.into_iter();
+        let addresses: Vec<_> = addresses
+            .map(|ip| SocketAddr::new(ip, route.port))
             .collect();
         let stream = TcpStream::connect(addresses.as_slice()).await;
         let stream = stream.map_err(|_| broken(Broken::Closed))?;

@@ -100,7 +100,7 @@ pub(crate) fn channels(
 ) -> Result<Vec<ConfiguredChannel>, Failure> {
     let mut found = settings.check();
     let around = Surroundings {
-        allow_networks: settings.allow_networks(),
+        network: settings.network.open(Arc::clone(clock)),
         clock: Arc::clone(clock),
     };
     let mut channels = Vec::new();

@@ -11,6 +11,7 @@ mod exit;
 mod input;
 mod lifecycle;
 mod machine;
+mod network;
 mod problem;
 mod sections;
 mod settings;

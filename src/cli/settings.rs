@@ -1,6 +1,7 @@
 //! Configuration: embedded defaults, then files, then `OYEZ__…`; every fault at once, with file and key.
 
 use crate::exit::{Exit, Failure};
+use crate::network::NetworkSettings;
 use crate::sections;
 use crate::telemetry::LogSettings;
 use config::{Config, Environment, File, FileFormat};
@@ -31,15 +32,6 @@ pub(crate) struct Settings {
     pub(crate) log: LogSettings,
     #[serde(default)]
     pub(crate) channels: BTreeMap<String, ChannelConfig>,
-}
-
-/// Which networks oyez may call beside the public internet.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NetworkSettings {
-    /// Networks in CIDR notation that outbound calls may reach although they are not public.
-    #[serde(default)]
-    pub(crate) allow_networks: Vec<String>,
 }
 
 /// One channel.
@@ -233,12 +225,7 @@ impl Settings {
                 "use an IANA name such as Europe/London",
             ));
         }
-        for network in &self.network.allow_networks {
-            if network.parse::<ipnet::IpNet>().is_err() {
-                let why = format!("{network:?} is no network in CIDR notation such as 10.1.0.0/16");
-                faults.push(Refusal::new("network.allow_networks", "malformed", why));
-            }
-        }
+        faults.extend(self.network.check());
         for (name, channel) in &self.channels {
             if let Err(fault) = name.parse::<oyez_domain::channel::ChannelName>() {
                 faults.push(Refusal {
@@ -253,15 +240,6 @@ impl Settings {
             faults.extend(kind.and_then(unsafe_twice));
         }
         faults
-    }
-
-    /// The networks outbound calls may reach although they are not public.
-    pub(crate) fn allow_networks(&self) -> Vec<ipnet::IpNet> {
-        self.network
-            .allow_networks
-            .iter()
-            .filter_map(|network| network.parse().ok())
-            .collect()
     }
 }
 

@@ -1,9 +1,11 @@
 //! The office's channels: the usual settings of each kind, and what a test changes in them.
 
 use super::clock::OfficeClock;
-use oyez_channels::{Surroundings, Via, build};
+use oyez_channels::{Network, Surroundings, Via, build};
 use oyez_dispatch::settings::{ChannelSettings, ConfiguredChannel};
+use oyez_domain::Clock;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -23,9 +25,11 @@ pub(crate) struct Places {
 
 /// Channels by name. The end of a name says its kind; its value is laid over the usual settings.
 pub(crate) fn configured(channels: &Value, places: &Places) -> Vec<ConfiguredChannel> {
+    let clock: Arc<dyn Clock> = Arc::new(places.clock.clone());
+    let loopback = ["127.0.0.0/8".parse().unwrap()];
     let around = Surroundings {
-        allow_networks: vec!["127.0.0.0/8".parse().unwrap()],
-        clock: Arc::new(places.clock.clone()),
+        network: Network::new(&loopback, BTreeMap::new(), Arc::clone(&clock)),
+        clock,
     };
     let one = |(name, changes): (&String, &Value)| {
         let mut settings = json!({
