@@ -38,3 +38,4 @@ mod support;
 mod throttling;
 mod unknowns;
 mod urgent;
+mod users;

@@ -14,6 +14,7 @@ use oyez_dispatch::progress::{BroadcastProgress, CountsView, Progress};
 use oyez_dispatch::settings::{ConfiguredChannel, EngineSettings};
 use oyez_dispatch::supervisor::Live;
 use oyez_dispatch::{Desk, Engine};
+use oyez_domain::accounts::Accounts;
 use oyez_domain::address::Address;
 use oyez_domain::channel::ChannelName;
 use oyez_domain::id::{BroadcastId, SubscriberId, UpdateId};
@@ -85,6 +86,7 @@ impl Office {
         let clock: Arc<dyn Clock> = Arc::clone(&guard) as _;
         let store = StorageSettings::in_directory(folder.path().join("store"));
         let ledger = oyez_storage::open(&store, clock.wall(), &OfficeRandom).unwrap();
+        let accounts = Arc::clone(&ledger) as _;
         let settings = EngineSettings::default();
         let shutdown = Duration::from_secs(settings.shutdown_seconds);
         let (lives, mailboxes) =
@@ -103,7 +105,7 @@ impl Office {
         };
         let engine = Engine::start(&desk, mailboxes).await.unwrap();
         Self {
-            _doors: open_doors(listener, &desk),
+            _doors: open_doors(listener, &desk, accounts),
             desk,
             sandbox,
             clock: office_clock,
@@ -365,7 +367,7 @@ impl Office {
 }
 
 /// The API and the callbacks, for as long as the guard lives.
-fn open_doors(listener: TcpListener, desk: &Desk) -> DropGuard {
+fn open_doors(listener: TcpListener, desk: &Desk, accounts: Arc<dyn Accounts>) -> DropGuard {
     let end = CancellationToken::new();
     let settings = HttpSettings {
         listen: listener.local_addr().unwrap(),
@@ -375,7 +377,7 @@ fn open_doors(listener: TcpListener, desk: &Desk) -> DropGuard {
         network: vec![listener],
         socket: None,
     };
-    let doors = oyez_http::serve(listeners, settings, desk.clone(), end.clone());
+    let doors = oyez_http::serve(listeners, settings, desk.clone(), accounts, end.clone());
     TaskTracker::new().spawn(doors);
     end.drop_guard()
 }

@@ -8,6 +8,7 @@ use oyez_dispatch::clock_guard::ClockGuard;
 use oyez_dispatch::settings::{ConfiguredChannel, EngineSettings};
 use oyez_dispatch::supervisor::{Mailboxes, lives};
 use oyez_dispatch::{Desk, Engine};
+use oyez_domain::accounts::Accounts;
 use oyez_domain::ledger::Ledger;
 use oyez_domain::reference::ReferenceKey;
 use oyez_domain::{Clock, Random};
@@ -28,6 +29,8 @@ pub(crate) enum Access {
 /// Everything of one instance, not yet sending.
 pub(crate) struct App {
     pub(crate) desk: Desk,
+    /// Who may sign in to the console.
+    pub(crate) accounts: Arc<dyn Accounts>,
     mailboxes: Mailboxes,
 }
 
@@ -51,6 +54,7 @@ impl App {
         let engine: EngineSettings = settings.engine.clone();
         let shutdown = Duration::from_secs(engine.shutdown_seconds);
         let (lives, mailboxes) = lives(channels, &clock, shutdown);
+        let accounts: Arc<dyn Accounts> = Arc::clone(&store) as _;
         let ledger: Arc<dyn Ledger> = store;
         let desk = Desk {
             organisation: Arc::new(settings.organisation.clone()),
@@ -64,7 +68,11 @@ impl App {
             settings: engine,
             ending: CancellationToken::new(),
         };
-        Ok(Self { desk, mailboxes })
+        Ok(Self {
+            desk,
+            accounts,
+            mailboxes,
+        })
     }
 
     /// Starts sending.

@@ -2,10 +2,12 @@
 
 mod unknown;
 mod update;
+mod user;
 mod verify;
 
 pub(crate) use unknown::{Unknown, UnknownDecide, UnknownWhich};
 pub(crate) use update::{Update, UpdateNew, UpdateRetry, UpdateSend, UpdateStop};
+pub(crate) use user::User;
 pub(crate) use verify::{RateOf, Verify};
 
 use clap::{Args, Parser, Subcommand};
@@ -93,6 +95,9 @@ pub(crate) enum Command {
     /// Services that residents use.
     #[command(subcommand)]
     Service(Service),
+    /// People of the organisation who may sign in to the console.
+    #[command(subcommand)]
+    User(User),
     /// People who get messages.
     #[command(subcommand)]
     Subscriber(Subscriber),

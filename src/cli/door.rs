@@ -16,6 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
@@ -148,6 +149,7 @@ impl Door {
         let folder = tempfile::tempdir().map_err(failed)?;
         let path = folder.path().join(SOCKET);
         let listener = oyez_http::bind_socket(&path).map_err(failed)?;
+        let accounts = Arc::clone(&app.accounts);
         let (desk, engine) = match need {
             Need::Read | Need::Write => (app.desk, None),
             Need::Send => {
@@ -164,6 +166,7 @@ impl Door {
             listeners,
             settings.http.clone(),
             desk.clone(),
+            accounts,
             end.clone(),
         ));
         let here = Some(Here {

@@ -81,6 +81,7 @@ fn advice(code: &str) -> Option<&'static str> {
         "unauthenticated" => Some(
             "the token is in console.token in the server's data directory, or where http.token_file says",
         ),
+        "too-many-sign-ins" => Some("wait as long as it says"),
         "no-room" => Some("make room on the server's disk; what is released goes on meanwhile"),
         "storage-failed" => {
             Some("look at the server's disk and log; nothing is accepted that cannot be recorded")

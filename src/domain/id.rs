@@ -105,6 +105,10 @@ public_id!(
     /// A subscriber.
     SubscriberId, "sub_"
 );
+public_id!(
+    /// A person of the organisation who may sign in.
+    UserId, "usr_"
+);
 
 /// The number of a broadcast in this ledger; small, because it travels in every delivery's reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

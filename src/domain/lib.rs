@@ -5,6 +5,7 @@
 //! **attempts**, an attempt ends in an **outcome**, and a provider may send a **receipt** later. Everything
 //! that happened stands in the **ledger**, and every state is folded from it.
 
+pub mod accounts;
 pub mod address;
 pub mod audience;
 pub mod broadcast;
@@ -31,6 +32,7 @@ pub mod text;
 pub mod time;
 pub mod trouble;
 pub mod update;
+pub mod user;
 
 pub use error::{LedgerError, LedgerResult, Refusal};
 pub use ports::{BoxFuture, Channel, Clock, Random};

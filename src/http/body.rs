@@ -135,6 +135,11 @@ impl Form {
             .map_or("", |(_, value)| value)
     }
 
+    /// Every field, in order.
+    pub(crate) fn pairs(&self) -> &[(String, String)] {
+        &self.0
+    }
+
     /// Every value of a field that may be ticked more than once.
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0

@@ -8,7 +8,9 @@ mod preview;
 mod queue;
 mod retry;
 mod row;
+mod second_step;
 pub(crate) mod session;
+mod set_up;
 mod sign_in;
 mod unknowns;
 mod values;
@@ -28,6 +30,11 @@ pub(crate) fn routes() -> Router<House> {
     Router::new()
         .route("/", get(dashboard::show))
         .route("/sign-in", get(sign_in::show).post(sign_in::enter))
+        .route(
+            "/sign-in/code",
+            get(second_step::show).post(second_step::enter),
+        )
+        .route("/set-up/{token}", get(set_up::show).post(set_up::enter))
         .route("/sign-out", post(sign_in::leave))
         .route("/updates/new", get(compose::show))
         .route("/updates/preview", post(compose::preview))

@@ -3,6 +3,7 @@
 //!
 //! A handler parses, asks the desk, and renders. [`serve::serve`] runs the doors; [`router`] is what is behind them.
 
+mod accounts;
 mod body;
 mod callbacks;
 pub mod channels;
@@ -36,6 +37,7 @@ pub mod subscribers;
 mod system;
 pub mod unknowns;
 pub mod updates;
+mod users;
 pub mod view;
 mod well_known;
 

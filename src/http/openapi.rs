@@ -3,7 +3,7 @@
 use crate::problem::{Fault, ProblemBody};
 use crate::{
     channels, deliveries, events, incidents, releases, retries, services, subscribers, system,
-    unknowns, updates,
+    unknowns, updates, users,
 };
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -21,6 +21,7 @@ use utoipa::{Modify, OpenApi};
         channels::list, channels::queue, channels::hold, channels::resume, channels::hold_system, channels::resume_system,
         system::show, system::trust_clock,
         subscribers::add, subscribers::import, subscribers::put_endpoint,
+        users::list, users::add, users::recover, users::disable, users::enable,
     ),
     components(schemas(ProblemBody, Fault, events::EventBody)),
     security(("token" = [])),
@@ -62,6 +63,6 @@ mod tests {
             assert!(problem.is_object(), "{operation}");
             seen += 1;
         }
-        assert_eq!(seen, 34);
+        assert_eq!(seen, 39);
     }
 }

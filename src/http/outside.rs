@@ -1,5 +1,6 @@
 //! The doors from outside: a real ledger in a temporary directory, channels made of paper.
 
+mod accounts;
 mod api;
 mod callbacks;
 mod connections;

@@ -56,6 +56,12 @@ kinds! {
     /// No credentials, or wrong ones.
     Unauthenticated = UNAUTHORIZED, "unauthenticated", "A valid token is needed",
         "Send the header Authorization: Bearer followed by the token of this instance.";
+    /// Known, but not permitted.
+    NotAllowed = FORBIDDEN, "not-allowed", "You may not do this",
+        "Somebody with the permission settings can change what an account may do: oyez user list shows it.";
+    /// More sign-ins than can be looked at, or too many failures.
+    TooManySignIns = TOO_MANY_REQUESTS, "too-many-sign-ins", "Too many attempts to sign in",
+        "Wait as long as it says, then try again. On the machine itself, oyez user recover makes a new link.";
     /// The request comes from a page of another site.
     CrossSite = FORBIDDEN, "cross-site", "This came from another site",
         "Open the console itself and do it there.";

@@ -5,7 +5,8 @@ use crate::problem::{Kind, Problem};
 use crate::state::House;
 use crate::{
     callbacks, channels, console, deliveries, events, finish, health, incidents, metrics, openapi,
-    public, releases, retries, services, stop, subscribers, system, unknowns, updates, well_known,
+    public, releases, retries, services, stop, subscribers, system, unknowns, updates, users,
+    well_known,
 };
 use axum::Router;
 use axum::body::Body;
@@ -87,6 +88,10 @@ fn api() -> Router<House> {
         .route("/subscribers", post(subscribers::add))
         .route("/subscribers/import", post(subscribers::import))
         .route("/endpoints/{name}", put(subscribers::put_endpoint))
+        .route("/users", get(users::list).post(users::add))
+        .route("/users/{user}/recover", post(users::recover))
+        .route("/users/{user}/disable", post(users::disable))
+        .route("/users/{user}/enable", post(users::enable))
 }
 
 /// What is answered when a handler broke down; the panic itself is in the log.

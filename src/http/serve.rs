@@ -11,6 +11,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use oyez_dispatch::Desk;
+use oyez_domain::accounts::Accounts;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -65,10 +66,11 @@ pub async fn serve(
     listeners: Listeners,
     settings: HttpSettings,
     desk: Desk,
+    accounts: Arc<dyn Accounts>,
     shutdown: CancellationToken,
 ) {
     let connections = Arc::new(Semaphore::new(settings.connections));
-    let house = House::new(desk, settings, shutdown.clone());
+    let house = House::new(desk, accounts, settings, shutdown.clone());
     let tasks = TaskTracker::new();
     let journal = house.clone();
     tasks.spawn(async move {

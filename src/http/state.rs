@@ -1,5 +1,7 @@
 //! What every handler shares, and who is asking.
 
+use crate::accounts::password::Hashing;
+use crate::accounts::throttle::Throttle;
 use crate::console::session::Sessions;
 use crate::journal::Journal;
 use crate::settings::HttpSettings;
@@ -9,6 +11,7 @@ use axum::extract::FromRequestParts;
 use hyper::header::AUTHORIZATION;
 use hyper::http::request::Parts;
 use oyez_dispatch::Desk;
+use oyez_domain::accounts::Accounts;
 use secrecy::ExposeSecret;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -30,8 +33,14 @@ pub struct House {
     pub settings: Arc<HttpSettings>,
     /// Recent events, for streams that come back.
     pub(crate) journal: Arc<Journal>,
+    /// Who may sign in to the console, and with what.
+    pub accounts: Arc<dyn Accounts>,
     /// Who is signed in to the console.
     pub(crate) sessions: Arc<Sessions>,
+    /// Where passwords are hashed.
+    pub(crate) hashing: Hashing,
+    /// The brake on guessing.
+    pub(crate) throttle: Arc<Throttle>,
     /// Places for event streams.
     pub(crate) streams: Arc<Semaphore>,
     /// Ends the streams when the program ends.
@@ -40,8 +49,16 @@ pub struct House {
 
 impl House {
     /// The shared state for `desk`.
-    pub fn new(desk: Desk, settings: HttpSettings, end: CancellationToken) -> Self {
+    pub fn new(
+        desk: Desk,
+        accounts: Arc<dyn Accounts>,
+        settings: HttpSettings,
+        end: CancellationToken,
+    ) -> Self {
         Self {
+            accounts,
+            hashing: Hashing::default(),
+            throttle: Arc::default(),
             base: settings.base().into(),
             journal: Arc::new(Journal::new(&*desk.random)),
             sessions: Arc::default(),

@@ -137,6 +137,23 @@ impl Keys {
         Ok(Secret::new(self.open("endpoint", row, sealed)?))
     }
 
+    /// Encrypts the key for codes of the user whose address has this hash.
+    pub(crate) fn seal_code_key(
+        &self,
+        key: &Secret,
+        row: &KeyedHash,
+    ) -> Result<Vec<u8>, Unreadable> {
+        self.seal("user", row, key.reveal().as_bytes())
+    }
+
+    pub(crate) fn open_code_key(
+        &self,
+        row: &KeyedHash,
+        sealed: &[u8],
+    ) -> Result<Secret, Unreadable> {
+        Ok(Secret::new(self.open("user", row, sealed)?))
+    }
+
     // Table and row are bound in, so that a ciphertext moved to another row does not open there.
     fn seal(&self, table: &str, row: &KeyedHash, plain: &[u8]) -> Result<Vec<u8>, Unreadable> {
         let mut sealed = plain.to_vec();

@@ -1,5 +1,6 @@
 //! The ledger on SQLite: one thread writes, three read, and a lock keeps other programs out.
 
+mod accounts;
 mod arm;
 mod attempt;
 mod boot;

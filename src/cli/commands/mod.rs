@@ -14,6 +14,7 @@ mod subscriber;
 mod system;
 mod unknown;
 mod update;
+mod user;
 mod verify;
 
 use crate::args::{Arguments, Command};
@@ -37,6 +38,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Exit> {
             Command::Incident(args) => incident::run(args, &global).await,
             Command::Update(args) => update::run(args, &global).await,
             Command::Unknown(args) => unknown::run(args, &global).await,
+            Command::User(args) => user::run(args, &global).await,
             Command::Service(args) => service::run(args, &global).await,
             Command::Subscriber(args) => subscriber::run(args, &global).await,
             Command::Endpoint(args) => endpoint::run(args, &global).await,

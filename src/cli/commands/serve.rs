@@ -11,6 +11,7 @@ use oyez_http::Listeners;
 use serde::Serialize;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -36,6 +37,7 @@ pub(crate) async fn run(global: &Global) -> anyhow::Result<Exit> {
     let path = door::socket_path(&settings);
     let socket = control_socket(&path).await?;
     let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
+    let accounts = Arc::clone(&app.accounts);
     let (desk, engine) = app.start().await?;
     let ready = desk.clone();
     let listeners = Listeners {
@@ -46,6 +48,7 @@ pub(crate) async fn run(global: &Global) -> anyhow::Result<Exit> {
         listeners,
         settings.http.clone(),
         desk,
+        accounts,
         end.clone(),
     ));
     announce(global, &settings, &path, token_file)?;

@@ -1,6 +1,7 @@
 //! Writing an update: one form, every fault at once, and nothing typed is lost.
 
 use super::preview;
+use super::second_step;
 use super::session::Officer;
 use super::values::Values;
 use crate::body::Form;
@@ -10,8 +11,8 @@ use crate::problem::Problem;
 use crate::state::House;
 use askama::Template;
 use axum::extract::{RawQuery, State};
-use axum::response::Response;
-use hyper::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use hyper::{HeaderMap, StatusCode};
 use jiff::tz::TimeZone;
 use oyez_dispatch::DeskError;
 use oyez_domain::Refusal;
@@ -21,6 +22,7 @@ use oyez_domain::ledger::Idempotency;
 use oyez_domain::reference::UpdateReference;
 use oyez_domain::service::{Service, ServiceState};
 use oyez_domain::update::UpdateDraft;
+use oyez_domain::user::Permission;
 use std::collections::{BTreeMap, BTreeSet};
 
 fn zone_of(house: &House) -> TimeZone {
@@ -154,9 +156,10 @@ async fn form(house: &House, values: Values, faults: Vec<Refusal>) -> Result<Res
 /// An empty form, or that of a stored draft.
 pub(super) async fn show(
     State(house): State<House>,
-    _: Officer,
+    officer: Officer,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
+    officer.may(Permission::Write)?;
     let query: BTreeMap<String, String> =
         url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
             .into_owned()
@@ -182,9 +185,10 @@ pub(super) async fn show(
 /// The form again, with what was typed.
 pub(super) async fn change(
     State(house): State<House>,
-    _: Officer,
+    officer: Officer,
     typed: Form,
 ) -> Result<Response, Problem> {
+    officer.may(Permission::Write)?;
     form(&house, Values::read(&typed), Vec::new()).await
 }
 
@@ -194,6 +198,7 @@ pub(super) async fn preview(
     officer: Officer,
     typed: Form,
 ) -> Result<Response, Problem> {
+    officer.may(Permission::Write)?;
     let zone = zone_of(&house);
     let mut values = Values::read(&typed);
     values.settle_time(house.desk.clock.wall(), &zone);
@@ -263,12 +268,21 @@ fn key(scope: &str, key: &str, body: &[u8]) -> Idempotency {
     }
 }
 
-/// Writes what was previewed and puts it out.
+/// Writes what was previewed, and puts it out if whoever wrote it may do that too.
 pub(super) async fn send(
     State(house): State<House>,
     officer: Officer,
+    headers: HeaderMap,
     typed: Form,
 ) -> Result<Response, Problem> {
+    officer.may(Permission::Write)?;
+    let releases = officer.may(Permission::Approve).is_ok();
+    if releases {
+        let action = "/console/updates/send";
+        if let Some(page) = second_step::ask(&house, &headers, &officer, &typed, action).await? {
+            return Ok(page);
+        }
+    }
     let values = Values::read(&typed);
     let draft = values.draft(&house, &zone_of(&house));
     let body = serde_json::to_vec(&draft).unwrap_or_default();
@@ -278,7 +292,14 @@ pub(super) async fn send(
         .write_update(draft, Some(&key), officer.actor())
         .await
     {
-        Ok(done) => preview::release(&house, officer, done.value.id, &values.key, false).await,
+        Ok(done) if releases => {
+            preview::release(&house, officer, done.value.id, &values.key, false).await
+        }
+        // It waits as a draft for somebody who may put it out.
+        Ok(done) => {
+            let page = format!("/console/updates/{}", done.value.reference);
+            Ok(Redirect::to(&page).into_response())
+        }
         Err(DeskError::Refused(faults)) => form(&house, values, faults).await,
         Err(error) => Err(error.into()),
     }

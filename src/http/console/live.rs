@@ -19,6 +19,7 @@ use oyez_domain::broadcast::BroadcastState;
 use oyez_domain::ledger::UnknownFilter;
 use oyez_domain::text::spoken_time;
 use oyez_domain::update::{Update, UpdateState};
+use oyez_domain::user::Permission;
 
 /// Events listed.
 const LISTED: usize = 20;
@@ -238,6 +239,7 @@ pub(super) async fn stop(
     officer: Officer,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
+    officer.may(Permission::Stop)?;
     let update = house.desk.find_update(&id).await?;
     house
         .desk
@@ -249,9 +251,10 @@ pub(super) async fn stop(
 /// What went out and what did not, and the question what is to become of the rest.
 pub(super) async fn stopping(
     State(house): State<House>,
-    _: Officer,
+    officer: Officer,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
+    officer.may(Permission::Stop)?;
     let update = house.desk.find_update(&id).await?;
     page::html(&stop_page(&house, &update, false).await?)
 }
@@ -297,6 +300,7 @@ pub(super) async fn halt(
     Path(id): Path<String>,
     form: Form,
 ) -> Result<Response, Problem> {
+    officer.may(Permission::Stop)?;
     let update = house.desk.find_update(&id).await?;
     let reason = form.get("reason").trim();
     let fits = (1..=500).contains(&reason.chars().count()) && !reason.chars().any(char::is_control);
@@ -318,6 +322,7 @@ pub(super) async fn hold(
     Path(id): Path<String>,
     form: Form,
 ) -> Result<Response, Problem> {
+    officer.may(Permission::Stop)?;
     set_held(&house, officer, &id, &form, true).await
 }
 
@@ -328,6 +333,7 @@ pub(super) async fn resume(
     Path(id): Path<String>,
     form: Form,
 ) -> Result<Response, Problem> {
+    officer.may(Permission::Stop)?;
     set_held(&house, officer, &id, &form, false).await
 }
 

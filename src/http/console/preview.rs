@@ -1,5 +1,6 @@
 //! How an update looks on each channel, side by side, and the button that sends it.
 
+use super::second_step;
 use super::session::Officer;
 use super::values::Values;
 use super::words::many;
@@ -11,7 +12,7 @@ use crate::state::House;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use hyper::StatusCode;
+use hyper::{HeaderMap, StatusCode};
 use oyez_dispatch::preview::Preview;
 use oyez_domain::address::AddressKind;
 use oyez_domain::channel::ChannelName;
@@ -21,6 +22,7 @@ use oyez_domain::rendered::Fit;
 use oyez_domain::text::sms::Encoding;
 use oyez_domain::text::spoken_time;
 use oyez_domain::update::Update;
+use oyez_domain::user::Permission;
 
 /// One channel's version.
 struct Card {
@@ -214,8 +216,14 @@ pub(super) async fn send(
     State(house): State<House>,
     officer: Officer,
     Path(id): Path<String>,
+    headers: HeaderMap,
     form: Form,
 ) -> Result<Response, Problem> {
+    officer.may(Permission::Approve)?;
+    let action = format!("/console/updates/{id}/send");
+    if let Some(page) = second_step::ask(&house, &headers, &officer, &form, &action).await? {
+        return Ok(page);
+    }
     let update = house.desk.find_update(&id).await?.id;
     if form.get("accept_folding") == "yes" {
         house.desk.accept_folding(update, officer.actor()).await?;
@@ -244,6 +252,7 @@ pub(super) async fn release(
     key: &str,
     again: bool,
 ) -> Result<Response, Problem> {
+    officer.may(Permission::Approve)?;
     let draft = house.desk.ledger.update(update).await?;
     if !again && let Some(before) = house.desk.said_before(&draft).await? {
         let zone = &house.desk.organisation.time_zone;

@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use oyez_dispatch::queue::ShutPartner;
 use oyez_domain::channel::ChannelName;
 use oyez_domain::trouble::Trouble;
+use oyez_domain::user::Permission;
 
 /// One channel of the page.
 struct Lane {
@@ -140,6 +141,7 @@ pub(super) async fn hold(
     Path(name): Path<String>,
     form: Form,
 ) -> Result<Response, Problem> {
+    officer.may(Permission::Stop)?;
     set_held(
         &house,
         officer,
@@ -155,6 +157,7 @@ pub(super) async fn resume(
     officer: Officer,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
+    officer.may(Permission::Settings)?;
     set_held(&house, officer, named(Some(&name))?.as_ref(), None).await
 }
 
@@ -164,6 +167,7 @@ pub(super) async fn hold_system(
     officer: Officer,
     form: Form,
 ) -> Result<Response, Problem> {
+    officer.may(Permission::Stop)?;
     set_held(&house, officer, None, Some(&reason(&form))).await
 }
 
@@ -172,6 +176,7 @@ pub(super) async fn resume_system(
     State(house): State<House>,
     officer: Officer,
 ) -> Result<Response, Problem> {
+    officer.may(Permission::Settings)?;
     set_held(&house, officer, None, None).await
 }
 
@@ -180,6 +185,7 @@ pub(super) async fn trust_clock(
     State(house): State<House>,
     officer: Officer,
 ) -> Result<Response, Problem> {
+    officer.may(Permission::Settings)?;
     house.desk.trust_clock(officer.actor());
     Ok(Redirect::to("/console/queue").into_response())
 }

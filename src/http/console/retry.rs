@@ -12,6 +12,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use oyez_domain::id::UpdateId;
 use oyez_domain::ledger::Idempotency;
+use oyez_domain::user::Permission;
 
 /// What failed on one channel for one reason, and can succeed.
 pub(super) struct Failure {
@@ -42,6 +43,7 @@ pub(super) async fn retry(
     Path(id): Path<String>,
     form: Form,
 ) -> Result<Response, Problem> {
+    officer.may(Permission::Approve)?;
     let update = house.desk.find_update(&id).await?;
     let (channel, reason) = (form.get("channel"), form.get("reason"));
     let subject = format!("{} {channel} {reason}", update.id);

@@ -16,6 +16,7 @@ use oyez_dispatch::desk::unknown::UnknownRow;
 use oyez_domain::Refusal;
 use oyez_domain::ledger::{Decision, Idempotency, UnknownFilter};
 use oyez_domain::text::spoken_time;
+use oyez_domain::user::Permission;
 
 /// One row of an update.
 struct Row {
@@ -81,6 +82,7 @@ pub(super) async fn decide(
     officer: Officer,
     form: Form,
 ) -> Result<Response, Problem> {
+    officer.may(Permission::Approve)?;
     let said = |name| Some(form.get(name).to_owned()).filter(|text| !text.is_empty());
     let decision = decision(form.get("decision"))?;
     let which = WhichBody {

@@ -35,6 +35,7 @@ async fn answers_come_over_network_and_socket_and_the_end_is_clean() {
         listeners,
         fixture.settings.clone(),
         fixture.desk.clone(),
+        std::sync::Arc::clone(&fixture.house.accounts),
         end.clone(),
     );
     let visit = async {

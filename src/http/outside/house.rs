@@ -37,15 +37,28 @@ use tower::ServiceExt;
 pub(super) const TOKEN: &str = "oyz_test_0123456789abcdef0123";
 pub(super) const HOST: &str = "127.0.0.1:8080";
 
-/// It is half past ten on the morning of 27 November 2025, all the time.
-struct Still;
+/// It is half past ten on the morning of 27 November 2025 until a test lets time pass.
+#[derive(Default)]
+pub(super) struct Still(AtomicU64);
+
+impl Still {
+    pub(super) fn pass(&self, seconds: u64) {
+        self.0.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    fn passed(&self) -> Duration {
+        Duration::from_secs(self.0.load(Ordering::Relaxed))
+    }
+}
 
 impl Clock for Still {
     fn now(&self) -> Boot {
-        Boot(Duration::from_secs(1000))
+        Boot(Duration::from_secs(1000) + self.passed())
     }
     fn wall(&self) -> Wall {
-        Wall::parse("2025-11-27T10:30:00Z").unwrap()
+        Wall::parse("2025-11-27T10:30:00Z")
+            .unwrap()
+            .plus(self.passed())
     }
     fn sleep_until(&self, _: Boot) -> BoxFuture<'_, ()> {
         Box::pin(std::future::pending())
@@ -156,6 +169,7 @@ pub(super) struct Fixture {
     pub(super) router: Router,
     pub(super) desk: Desk,
     pub(super) house: House,
+    pub(super) still: Arc<Still>,
     pub(super) settings: HttpSettings,
     _mailboxes: Mailboxes,
     _folder: tempfile::TempDir,
@@ -184,8 +198,9 @@ impl Answer {
 impl Fixture {
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let still = Arc::new(Still::default());
         let (clock, random): (Arc<dyn Clock>, Arc<dyn Random>) =
-            (Arc::new(Still), Arc::new(Counting::default()));
+            (Arc::clone(&still) as _, Arc::new(Counting::default()));
         let store = oyez_storage::StorageSettings::in_directory(folder.path().join("store"));
         let ledger = oyez_storage::open(&store, clock.wall(), &*random).unwrap();
         let channels = vec![
@@ -202,6 +217,7 @@ impl Fixture {
             time_zone: "Europe/London".to_owned(),
         };
         let guard = Arc::new(ClockGuard::new(clock));
+        let accounts = Arc::clone(&ledger) as _;
         let desk = Desk {
             organisation: Arc::new(organisation),
             reference_key: ReferenceKey::new(&ledger.reference_secret()),
@@ -215,11 +231,17 @@ impl Fixture {
             ending: CancellationToken::new(),
         };
         let settings: HttpSettings = serde_json::from_value(json!({ "token": TOKEN })).unwrap();
-        let house = House::new(desk.clone(), settings.clone(), CancellationToken::new());
+        let house = House::new(
+            desk.clone(),
+            accounts,
+            settings.clone(),
+            CancellationToken::new(),
+        );
         Self {
             router: crate::router::router(house.clone()),
             desk,
             house,
+            still,
             settings,
             _mailboxes: mailboxes,
             _folder: folder,

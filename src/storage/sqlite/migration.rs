@@ -5,12 +5,13 @@ use aws_lc_rs::digest::{SHA256, digest};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::Path;
 
-const MIGRATIONS: [(u32, &str); 2] = [
+const MIGRATIONS: [(u32, &str); 3] = [
     (1, include_str!("../migrations/sqlite/0001_ledger.sql")),
     (
         2,
         include_str!("../migrations/sqlite/0002_delivery_truth.sql"),
     ),
+    (3, include_str!("../migrations/sqlite/0003_accounts.sql")),
 ];
 
 /// Brings the database up to date, or refuses one that a newer or another program made.

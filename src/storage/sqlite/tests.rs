@@ -76,6 +76,7 @@ fn open_seeded(settings: &StorageSettings, now: Wall, seeded: Seeded) -> SqliteL
     ledger
 }
 
+mod accounts;
 mod identifiers;
 mod interrupted;
 mod lineage;

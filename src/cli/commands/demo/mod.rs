@@ -36,7 +36,7 @@ pub(crate) async fn run(args: &Demo, global: &Global) -> anyhow::Result<Exit> {
     crate::telemetry::start(&story.settings.log);
     let app = App::open(&story.settings, Access::Write)?;
     let end = CancellationToken::new();
-    let web = story.serve_pages(&app.desk, &tasks, end.clone())?;
+    let web = story.serve_pages(&app, &tasks, end.clone())?;
     let (desk, engine) = app.start().await?;
     if !global.json {
         say(format!(

@@ -1,6 +1,7 @@
 //! The story of the demonstration: the update, the local providers, and settings that join the two.
 
 use super::{Release, town};
+use crate::app::App;
 use crate::args::Demo;
 use crate::clock::SystemRandom;
 use crate::settings::{Settings, Sources};
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -130,7 +132,7 @@ impl Story {
     /// Serves console, API, public page and callbacks.
     pub(super) fn serve_pages(
         &self,
-        desk: &Desk,
+        app: &App,
         tasks: &TaskTracker,
         end: CancellationToken,
     ) -> anyhow::Result<Web> {
@@ -145,7 +147,8 @@ impl Story {
         tasks.spawn(oyez_http::serve(
             listeners,
             self.settings.http.clone(),
-            desk.clone(),
+            app.desk.clone(),
+            Arc::clone(&app.accounts),
             end,
         ));
         Ok(Web { base })
