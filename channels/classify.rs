@@ -2,4 +2,5 @@
 
 pub(crate) mod http;
 pub(crate) mod retry_after;
+pub(crate) mod returned;
 pub(crate) mod smtp;

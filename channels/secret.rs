@@ -1,7 +1,9 @@
 //! Secrets from settings: given in place or in a file that nobody else may read.
 
+use aws_lc_rs::constant_time;
 use oyez_domain::Refusal;
 use oyez_domain::parcel::Secret;
+use oyez_domain::receipt::Callback;
 use secrecy::{ExposeSecret, SecretString};
 use std::fs::File;
 use std::io::Read;
@@ -57,6 +59,19 @@ pub(crate) fn required(
             "missing",
             format!("set {field}, or {field}_file with the path of a file that holds it"),
         )
+    })
+}
+
+/// Whether a callback carries this secret as `Authorization: Bearer SECRET`.
+pub(crate) fn is_borne(secret: &Secret, callback: &Callback<'_>) -> bool {
+    let mut headers = callback.headers.iter();
+    let given = headers
+        .find(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+        .and_then(|(_, value)| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    given.is_some_and(|(_, token)| {
+        let (token, expected) = (token.trim().as_bytes(), secret.reveal().as_bytes());
+        constant_time::verify_slices_are_equal(token, expected).is_ok()
     })
 }
 

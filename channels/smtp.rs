@@ -1,5 +1,6 @@
 //! Mail through a relay: one message per recipient over our own long-lived, pipelined connections.
 
+mod bounce;
 mod dial;
 mod dkim;
 mod message;
@@ -19,7 +20,7 @@ use oyez_domain::channel::{
 use oyez_domain::notice::Notice;
 use oyez_domain::outcome::Verdict;
 use oyez_domain::parcel::{Parcel, Secret};
-use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt};
+use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt, Receipts};
 use oyez_domain::rendered::Rendered;
 use oyez_domain::{BoxFuture, Channel, Clock, Refusal};
 use pool::Pool;
@@ -61,6 +62,9 @@ pub struct Settings {
     /// Domain that bounces return to, as `b+REFERENCE@DOMAIN`; left out, that of `from`.
     #[serde(default)]
     pub bounce_domain: Option<String>,
+    /// How mails that come back are taken in; without it there are no receipts.
+    #[serde(default)]
+    pub bounces: Option<bounce::Settings>,
     /// Keys that sign each mail, usually one RSA key and, if wanted, an Ed25519 key; none where the relay signs.
     #[serde(default)]
     pub dkim: Vec<dkim::Settings>,
@@ -165,6 +169,7 @@ impl Settings {
             )),
             (Ok(_), _) => {}
         }
+        faults.extend(self.bounces.iter().flat_map(bounce::Settings::check));
         faults.extend(dial::tls(self).err());
         faults.extend(self.dkim.iter().filter_map(|key| Signer::read(key).err()));
         faults
@@ -226,7 +231,7 @@ fn is_name(text: &str) -> bool {
     (1..=255).contains(&text.len()) && text.bytes().all(sign)
 }
 
-/// What every channel of this kind can do.
+/// What a channel of this kind can do. Where mails that come back are taken in, it has receipts too.
 pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     kind: "smtp",
     family: Family::Email,
@@ -245,6 +250,8 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
 /// The adapter.
 pub(crate) struct Smtp {
     name: ChannelName,
+    capabilities: Capabilities,
+    bounce_token: Option<Secret>,
     headers: Headers,
     bounce_domain: String,
     signers: Vec<Signer>,
@@ -281,8 +288,17 @@ impl Smtp {
             messages_per_connection: settings.messages_per_connection,
             idle: Duration::from_secs(settings.idle_seconds),
         };
+        let bounces = settings.bounces.as_ref();
         Ok(Self {
             name: name.clone(),
+            capabilities: Capabilities {
+                receipts: bounces.is_some(),
+                ..CAPABILITIES
+            },
+            bounce_token: bounces
+                .map(bounce::Settings::token)
+                .transpose()
+                .map_err(one)?,
             headers,
             bounce_domain: settings.bounce_domain.clone().unwrap_or(domain),
             signers: settings
@@ -298,7 +314,13 @@ impl Smtp {
 
     async fn post(&self, parcel: &Parcel) -> Verdict {
         let letter = Envelope {
-            sender: format!("b+{}@{}", parcel.reference, self.bounce_domain),
+            reference: parcel.reference.as_str(),
+            sender: format!(
+                "{}{}@{}",
+                bounce::PREFIX,
+                parcel.reference,
+                self.bounce_domain
+            ),
             recipient: parcel.address.reveal(),
             message: message::signed(message::splice(parcel), &self.signers, self.clock.wall()),
         };
@@ -308,7 +330,7 @@ impl Smtp {
 
 impl Channel for Smtp {
     fn capabilities(&self) -> &Capabilities {
-        &CAPABILITIES
+        &self.capabilities
     }
 
     fn render(&self, notice: &Notice) -> Result<Rendered, Refusal> {
@@ -319,8 +341,21 @@ impl Channel for Smtp {
         Box::pin(self.post(parcel))
     }
 
-    fn read_receipts(&self, _: &Callback<'_>) -> Result<Vec<Receipt>, CallbackRefusal> {
-        Err(CallbackRefusal::NotTaken)
+    fn receipts(&self) -> Receipts {
+        if self.capabilities.receipts {
+            Receipts::OfFailures
+        } else {
+            Receipts::None
+        }
+    }
+
+    fn largest_callback(&self) -> usize {
+        bounce::LARGEST
+    }
+
+    fn read_receipts(&self, callback: &Callback<'_>) -> Result<Vec<Receipt>, CallbackRefusal> {
+        let token = self.bounce_token.as_ref();
+        bounce::receive(token.ok_or(CallbackRefusal::NotTaken)?, callback)
     }
 
     fn check(&self) -> BoxFuture<'_, Result<String, String>> {

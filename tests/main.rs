@@ -6,6 +6,7 @@
 )]
 
 mod adapters;
+mod bounces;
 mod breaker;
 mod cli_bad_input;
 mod cli_decisions;

@@ -49,6 +49,8 @@ pub(crate) struct Office {
     pub(crate) desk: Desk,
     pub(crate) sandbox: Sandbox,
     pub(crate) clock: OfficeClock,
+    /// Where its own doors are.
+    pub(crate) address: SocketAddr,
     _engine: Engine,
     _doors: DropGuard,
     _folder: tempfile::TempDir,
@@ -76,11 +78,12 @@ impl Office {
         let sandbox = Sandbox::start(sandbox).await.unwrap();
         let listener = TcpListener::bind(any).await.unwrap();
         let office_clock = OfficeClock::default();
+        let address = listener.local_addr().unwrap();
         let places = Places {
             clock: office_clock.clone(),
             smtp: sandbox.smtp_addr(),
             http: sandbox.http_addr(),
-            office: listener.local_addr().unwrap(),
+            office: address,
         };
         let guard = Arc::new(ClockGuard::new(Arc::new(office_clock.clone())));
         let clock: Arc<dyn Clock> = Arc::clone(&guard) as _;
@@ -109,6 +112,7 @@ impl Office {
             desk,
             sandbox,
             clock: office_clock,
+            address,
             _engine: engine,
             _folder: folder,
         }

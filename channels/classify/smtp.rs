@@ -50,6 +50,11 @@ impl Enhanced {
     /// Reads the first word of a reply's text. One whose class contradicts the basic code is left out.
     pub(crate) fn read(code: u16, text: &str) -> Option<Self> {
         let word = text.split_ascii_whitespace().next()?;
+        Self::parse(word).filter(|known| u16::from(known.0) == code / 100)
+    }
+
+    /// Reads a word such as `5.1.1`.
+    pub(crate) fn parse(word: &str) -> Option<Self> {
         let mut parts = word.split('.');
         let mut number = || {
             let part = parts.next()?;
@@ -58,18 +63,38 @@ impl Enhanced {
         };
         let (class, subject, detail) = (number()?, number()?, number()?);
         let class = u8::try_from(class).ok()?;
-        (parts.next().is_none() && u16::from(class) == code / 100)
+        (parts.next().is_none() && matches!(class, 2 | 4 | 5))
             .then_some(Self(class, subject, detail))
     }
 
     /// Codes that say the address itself is dead; everything else may be about us, the text or the day.
-    fn suppresses(self) -> bool {
+    pub(crate) fn suppresses(self) -> bool {
         matches!(self, Self(5, 1, 1 | 2 | 3 | 6 | 10) | Self(5, 2, 1))
+    }
+
+    /// Why a mail did not reach its reader. `explained` says whether words stand beside the code: 5.0.0 alone says
+    /// nothing but that it failed.
+    ///
+    /// `InboxFull` and `Undeliverable` count against an address, three within 14 days; nothing else does.
+    pub(crate) fn reason(self, explained: bool) -> Reason {
+        match self {
+            Self(_, 2, 2) => Reason::InboxFull,
+            Self(4, _, _) | Self(5, 4, 4 | 7) => Reason::Undeliverable,
+            Self(5, 0, 0) if !explained => Reason::Undeliverable,
+            // The sender's address, not the reader's.
+            Self(_, 1, 7 | 8) => Reason::Blocked,
+            Self(_, 1, _) | Self(_, 2, 1) => Reason::AddressUnknown,
+            Self(_, 2, 3) | Self(_, 3, 4) => Reason::TooLong,
+            Self(_, 5, _) => Reason::Protocol,
+            Self(_, 6, _) => Reason::ContentRejected,
+            Self(_, _, _) => Reason::Blocked,
+        }
     }
 }
 
 /// The outcome of a reply that is not the one hoped for at this stage.
-pub(crate) fn refusal(stage: Stage, code: u16, enhanced: Option<Enhanced>, now: Wall) -> Outcome {
+pub(crate) fn refusal(stage: Stage, code: u16, text: &str, now: Wall) -> Outcome {
+    let enhanced = Enhanced::read(code, text);
     let scope = Scope::Channel;
     let down = |reason| Outcome::ChannelDown { reason, scope };
     let refused = |reason| Outcome::ChannelRefused { reason, scope };
@@ -93,7 +118,10 @@ pub(crate) fn refusal(stage: Stage, code: u16, enhanced: Option<Enhanced>, now: 
             Some(Enhanced(4, 2, 2)) => deferred(Reason::InboxFull),
             Some(_) | None => deferred(Reason::TryLater),
         },
-        (Stage::Rcpt, 500..=599) => recipient_refused(code, enhanced),
+        (Stage::Rcpt, 500..=599) => {
+            let explained = text.split_ascii_whitespace().nth(1).is_some();
+            recipient_refused(code, enhanced, explained)
+        }
         (Stage::Data | Stage::Body | Stage::Dot, 500..=599) => message_refused(code, enhanced),
     }
 }
@@ -151,33 +179,30 @@ fn sender_refused(code: u16, enhanced: Option<Enhanced>) -> Outcome {
     }
 }
 
-fn recipient_refused(code: u16, enhanced: Option<Enhanced>) -> Outcome {
+fn recipient_refused(code: u16, enhanced: Option<Enhanced>, explained: bool) -> Outcome {
     let suppress = enhanced.is_some_and(Enhanced::suppresses);
     let rejected = |reason| Outcome::Rejected { reason, suppress };
+    let refused = |reason| Outcome::ChannelRefused {
+        reason,
+        scope: Scope::Channel,
+    };
     match (code, enhanced) {
         // RFC 5321 §4.5.3.1.10: 552 here means too many recipients or no room, and is temporary.
         (552, Some(Enhanced(5, 2, 2))) => deferred(Reason::InboxFull),
         (552, _) => deferred(Reason::TryLater),
-        (_, Some(Enhanced(5, 1, _) | Enhanced(5, 2, 1))) => rejected(Reason::AddressUnknown),
-        (_, Some(Enhanced(5, 2, 2))) => rejected(Reason::InboxFull),
-        (_, Some(Enhanced(5, 2, 3) | Enhanced(5, 3, 4))) => rejected(Reason::TooLong),
-        (_, Some(Enhanced(5, 5, _))) => Outcome::BadMessage {
-            reason: Reason::Protocol,
+        // Many relays say only now what they think of the sender.
+        (_, Some(Enhanced(5, 1, 7 | 8))) => refused(Reason::Misconfigured),
+        (_, Some(known @ Enhanced(5, 5 | 6, _))) => Outcome::BadMessage {
+            reason: known.reason(explained),
         },
-        (_, Some(Enhanced(5, 6, _))) => Outcome::BadMessage {
-            reason: Reason::ContentRejected,
-        },
-        (530 | 535, _) => Outcome::ChannelRefused {
-            reason: Reason::AuthFailed,
-            scope: Scope::Channel,
-        },
-        (_, Some(Enhanced(5, 7, _))) | (554, None) => rejected(Reason::Blocked),
-        (_, Some(_)) => rejected(Reason::Undeliverable),
+        (530 | 535, _) => refused(Reason::AuthFailed),
+        (_, Some(known)) => rejected(known.reason(explained)),
+        (554, None) => rejected(Reason::Blocked),
         (501 | 550 | 551 | 553 | 556, None) => rejected(Reason::AddressUnknown),
         (500 | 502..=504, None) => Outcome::BadMessage {
             reason: Reason::Protocol,
         },
-        (_, None) => rejected(Reason::Undeliverable),
+        (_, None) => rejected(Reason::Blocked),
     }
 }
 
@@ -217,7 +242,7 @@ mod tests {
     fn at(stage: Stage, reply: &str) -> String {
         let (code, text) = reply.split_once(' ').unwrap_or((reply, ""));
         let code = code.parse().unwrap();
-        let outcome = refusal(stage, code, Enhanced::read(code, text), Wall(0));
+        let outcome = refusal(stage, code, text, Wall(0));
         let suppress = matches!(outcome, Outcome::Rejected { suppress: true, .. });
         format!(
             "{} {}{}",
@@ -311,7 +336,7 @@ mod tests {
     fn no_reply_but_the_hoped_for_one_is_ever_an_acceptance() {
         for stage in STAGES {
             for code in 0..=999 {
-                let outcome = refusal(stage, code, None, Wall(0));
+                let outcome = refusal(stage, code, "", Wall(0));
                 assert!(
                     !matches!(outcome, Outcome::Accepted { .. }),
                     "{stage:?} {code}"

@@ -1,7 +1,7 @@
 //! The service's callbacks: what became of a message, and complaints. A bearer token proves them.
 
 use super::Medium;
-use aws_lc_rs::constant_time;
+use crate::secret;
 use oyez_domain::outcome::Reason;
 use oyez_domain::parcel::Secret;
 use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt, ReceiptKey, ReceiptStatus};
@@ -26,10 +26,10 @@ struct Report {
 /// The receipt in a callback; none for a status that says nothing new.
 pub(super) fn read(
     medium: Medium,
-    secret: &Secret,
+    token: &Secret,
     callback: &Callback<'_>,
 ) -> Result<Vec<Receipt>, CallbackRefusal> {
-    if !is_genuine(secret, callback) {
+    if !secret::is_borne(token, callback) {
         return Err(CallbackRefusal::Unauthenticated);
     }
     let report: Report =
@@ -64,18 +64,5 @@ fn said(medium: Medium, report: &Report) -> Option<(ReceiptStatus, Option<Reason
         "temporary-failure" => (ReceiptStatus::UndeliveredForNow, Some(for_now)),
         "technical-failure" => (ReceiptStatus::Undelivered, Some(Reason::ProviderDown)),
         _ => return None,
-    })
-}
-
-fn is_genuine(secret: &Secret, callback: &Callback<'_>) -> bool {
-    let given = callback
-        .headers
-        .iter()
-        .find(|(name, _)| name == "authorization")
-        .and_then(|(_, value)| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    given.is_some_and(|(_, token)| {
-        let (token, expected) = (token.trim().as_bytes(), secret.reveal().as_bytes());
-        constant_time::verify_slices_are_equal(token, expected).is_ok()
     })
 }

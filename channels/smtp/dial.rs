@@ -53,6 +53,7 @@ pub(crate) enum Failure {
 pub(crate) struct Offers {
     pub(crate) pipelining: bool,
     pub(crate) size: bool,
+    pub(crate) dsn: bool,
     pub(crate) starttls: bool,
     pub(crate) plain: bool,
     pub(crate) login: bool,
@@ -63,7 +64,7 @@ impl Failure {
     pub(crate) fn verdict(&self, now: Wall) -> Verdict {
         match self {
             Self::Refused(stage, reply) => Verdict::new(
-                smtp::refusal(*stage, reply.code, reply.enhanced(), now),
+                smtp::refusal(*stage, reply.code, &reply.text, now),
                 reply.summary(),
             ),
             Self::Broken(stage, broken) => {
@@ -85,6 +86,7 @@ impl Offers {
             match words.next() {
                 Some("PIPELINING") => offers.pipelining = true,
                 Some("SIZE") => offers.size = true,
+                Some("DSN") => offers.dsn = true,
                 Some("STARTTLS") => offers.starttls = true,
                 Some("AUTH") => {
                     for word in words {
@@ -297,11 +299,12 @@ mod tests {
             text: text.to_owned(),
         };
         let offers = Offers::read(&reply(
-            "mx PIPELINING\nPipelining\nSIZE 1000\nAUTH=LOGIN PLAIN\nstarttls",
+            "mx PIPELINING\nPipelining\nSIZE 1000\ndsn\nAUTH=LOGIN PLAIN\nstarttls",
         ));
         let all = Offers {
             pipelining: true,
             size: true,
+            dsn: true,
             starttls: true,
             plain: true,
             login: true,

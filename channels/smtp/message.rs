@@ -35,7 +35,9 @@ pub(crate) struct Headers {
 
 /// A message with its addresses, ready for the wire: dots stuffed, final dot included.
 pub(crate) struct Envelope<'a> {
-    /// Where bounces go; it names the delivery.
+    /// The delivery's reference, the envelope's own name.
+    pub(crate) reference: &'a str,
+    /// Where bounces go; it names the delivery too.
     pub(crate) sender: String,
     /// The recipient.
     pub(crate) recipient: &'a str,

@@ -205,6 +205,10 @@ impl Session {
         if self.offers.size {
             write!(self.commands, " SIZE={}", letter.message.len()).unwrap_or_default();
         }
+        if self.offers.dsn {
+            // RFC 3461 §4.3, §4.4: a report shall bring the headers only, and the name we gave the envelope.
+            write!(self.commands, " RET=HDRS ENVID={}", letter.reference).unwrap_or_default();
+        }
         self.commands.push_str("\r\n");
     }
 

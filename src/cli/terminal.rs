@@ -169,18 +169,25 @@ pub(crate) fn outcomes(progress: &Progress) -> String {
     };
     let rows: Vec<_> = progress.broadcasts.iter().map(row).collect();
     let mut text = table(&header, &rows);
-    let without: Vec<_> = progress
-        .broadcasts
-        .iter()
-        .filter(|b| b.counts.delivered.is_none())
-        .map(|b| b.channel.to_string())
-        .collect();
-    if !without.is_empty() {
-        text.push_str(&format!(
-            "\n– : {} give{} no receipts, so nobody can say \"delivered\" there.",
-            without.join(", "),
-            if without.len() == 1 { "s" } else { "" }
-        ));
+    for (undelivered, receipts) in [
+        (false, "no receipts"),
+        (true, "receipts only of what came back"),
+    ] {
+        let without: Vec<_> = progress
+            .broadcasts
+            .iter()
+            .filter(|b| {
+                b.counts.delivered.is_none() && b.counts.undelivered.is_some() == undelivered
+            })
+            .map(|b| b.channel.to_string())
+            .collect();
+        if !without.is_empty() {
+            text.push_str(&format!(
+                "\n– : {} give{} {receipts}, so nobody can say \"delivered\" there.",
+                without.join(", "),
+                if without.len() == 1 { "s" } else { "" }
+            ));
+        }
     }
     for b in &progress.broadcasts {
         let reasons: Vec<_> = b

@@ -8,6 +8,7 @@ use oyez_domain::channel::{ChannelName, Family};
 use oyez_domain::id::{BroadcastId, UpdateId};
 use oyez_domain::ledger::BroadcastView;
 use oyez_domain::outcome::Reason;
+use oyez_domain::receipt::Receipts;
 use oyez_domain::reference::UpdateReference;
 use oyez_domain::time::Wall;
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,7 @@ pub struct CountsView {
     pub asked: u64,
     /// A provider took it.
     pub accepted: u64,
-    /// Delivered, by receipt; null where the channel gives no receipts.
+    /// Delivered, by receipt; null where the channel gives no receipts of that.
     pub delivered: Option<u64>,
     /// Not delivered, by receipt; null where the channel gives no receipts.
     pub undelivered: Option<u64>,
@@ -40,13 +41,18 @@ pub struct CountsView {
 }
 
 impl CountsView {
-    /// The view of `counts` on a channel with or without receipts.
-    pub fn new(counts: &Counts, receipts: bool) -> Self {
+    /// The view of `counts` on a channel with such receipts.
+    pub fn new(counts: &Counts, receipts: Receipts) -> Self {
+        let (delivered, undelivered) = match receipts {
+            Receipts::None => (None, None),
+            Receipts::OfFailures => (None, Some(counts.undelivered)),
+            Receipts::OfAll => (Some(counts.delivered), Some(counts.undelivered)),
+        };
         Self {
             asked: counts.asked,
             accepted: counts.accepted,
-            delivered: receipts.then_some(counts.delivered),
-            undelivered: receipts.then_some(counts.undelivered),
+            delivered,
+            undelivered,
             failed: counts.failed,
             unknown: counts.unknown,
             suppressed: counts.suppressed,
@@ -158,7 +164,7 @@ pub struct Progress {
 impl BroadcastProgress {
     /// Joins what the ledger and the engine know.
     pub fn new(view: BroadcastView, live: Option<&Live>, held: Option<&str>) -> Self {
-        let receipts = live.is_none_or(|live| live.channel.adapter.capabilities().receipts);
+        let receipts = live.map_or(Receipts::OfAll, |live| live.channel.adapter.receipts());
         let limit = live.and_then(|live| live.rate_per_second());
         let per_second = live.and_then(|live| live.per_second(view.id));
         let paused = paused(&view, live, held);

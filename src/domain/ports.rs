@@ -5,7 +5,7 @@ use crate::error::Refusal;
 use crate::notice::Notice;
 use crate::outcome::Verdict;
 use crate::parcel::Parcel;
-use crate::receipt::{Callback, CallbackRefusal, Receipt};
+use crate::receipt::{Callback, CallbackRefusal, LARGEST_CALLBACK, Receipt, Receipts};
 use crate::rendered::Rendered;
 use crate::time::{Boot, Wall};
 use std::future::Future;
@@ -64,6 +64,20 @@ pub trait Channel: Send + Sync {
     /// say so.
     fn look_up<'a>(&'a self, _parcel: &'a Parcel) -> BoxFuture<'a, LookUp> {
         Box::pin(std::future::ready(LookUp::CannotTell))
+    }
+
+    /// Of what its receipts tell.
+    fn receipts(&self) -> Receipts {
+        if self.capabilities().receipts {
+            Receipts::OfAll
+        } else {
+            Receipts::None
+        }
+    }
+
+    /// The largest callback that is read, in bytes.
+    fn largest_callback(&self) -> usize {
+        LARGEST_CALLBACK
     }
 
     /// Verifies and reads a provider's callback.

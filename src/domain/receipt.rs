@@ -61,6 +61,17 @@ impl ReceiptStatus {
     }
 }
 
+/// Of what a channel's receipts tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Receipts {
+    /// There are none.
+    None,
+    /// Of what did not arrive: a mail that comes back. Silence says nothing.
+    OfFailures,
+    /// Of what arrived and of what did not.
+    OfAll,
+}
+
 /// How a receipt says which message it means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReceiptKey {
@@ -82,6 +93,9 @@ pub struct Receipt {
     /// When the provider says so; kept, never used for order.
     pub provider_time: Option<Wall>,
 }
+
+/// The largest callback that most kinds read, in bytes.
+pub const LARGEST_CALLBACK: usize = 64 * 1024;
 
 /// A provider's callback, raw.
 #[derive(Debug, Clone, Copy)]

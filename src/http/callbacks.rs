@@ -9,8 +9,6 @@ use oyez_domain::channel::ChannelName;
 use oyez_domain::receipt::Callback;
 use std::time::Duration;
 
-/// The largest callback taken, in bytes.
-const LARGEST: usize = 64 * 1024;
 /// The longest a callback may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -37,7 +35,8 @@ pub(crate) async fn receive(
             Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
         })
         .collect();
-    let body = body::read(request, LARGEST, PATIENCE).await?;
+    let largest = house.desk.largest_callback(&channel);
+    let body = body::read(request, largest, PATIENCE).await?;
     let callback = Callback {
         method: &method,
         url: &url,

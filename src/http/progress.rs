@@ -3,6 +3,7 @@
 use crate::view::Time;
 use oyez_dispatch::progress::{BroadcastProgress, CountsView, Progress, ReasonCount, Waiting};
 use oyez_dispatch::queue::{QueueRow, ShutPartner};
+use oyez_domain::receipt::Receipts;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -14,7 +15,7 @@ pub struct CountsBody {
     pub asked: u64,
     /// A provider took it.
     pub accepted: u64,
-    /// Of the accepted: delivered, by receipt; null where the channel gives no receipts.
+    /// Of the accepted: delivered, by receipt; null where the channel gives no receipts of that.
     pub delivered: Option<u64>,
     /// Of the accepted: not delivered, by receipt; null where the channel gives no receipts.
     pub undelivered: Option<u64>,
@@ -187,10 +188,15 @@ pub struct ProgressBody {
 
 impl From<Progress> for ProgressBody {
     fn from(progress: Progress) -> Self {
-        let receipts = progress
-            .broadcasts
-            .iter()
-            .any(|broadcast| broadcast.counts.delivered.is_some());
+        let any = |known: fn(&CountsView) -> Option<u64>| {
+            let mut broadcasts = progress.broadcasts.iter();
+            broadcasts.any(|broadcast| known(&broadcast.counts).is_some())
+        };
+        let receipts = match (any(|c| c.delivered), any(|c| c.undelivered)) {
+            (true, _) => Receipts::OfAll,
+            (false, true) => Receipts::OfFailures,
+            (false, false) => Receipts::None,
+        };
         Self {
             update: progress.update.to_string(),
             reference: progress.reference.into(),

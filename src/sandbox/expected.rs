@@ -106,7 +106,8 @@ impl ChannelScript {
         {
             Some(ReceiptOutcome::Delivered) => Ending::Delivered,
             Some(ReceiptOutcome::Undelivered) => Ending::Undelivered,
-            Some(ReceiptOutcome::None) | None => Ending::Accepted,
+            Some(ReceiptOutcome::Delayed | ReceiptOutcome::Complained | ReceiptOutcome::None)
+            | None => Ending::Accepted,
         }
     }
 }

@@ -5,6 +5,7 @@
 //! nothing of the senders, so that the judge shares no bug with the judged.
 
 mod backstage;
+mod bounces;
 mod clock;
 mod demo;
 mod exchange;

@@ -14,8 +14,7 @@ use url::{Host, Url};
 
 mod form;
 
-pub(crate) use form::Form;
-use form::{Said, Written};
+pub(crate) use form::{Form, Said, Written};
 
 use crate::backstage::Backstage;
 use crate::clock;
@@ -112,7 +111,30 @@ pub(crate) fn dispatch(
     let rule = play
         .receipt_rule(&taken.to, &taken.reference)
         .unwrap_or(&usual);
-    for post in plan(rule, play.script.receipt_token.as_ref(), callback, taken) {
+    let error = match rule.outcome {
+        ReceiptOutcome::Delivered => None,
+        ReceiptOutcome::Undelivered => Some(rule.error.as_deref().unwrap_or("phone_off")),
+        // Only mail comes late, and is complained about.
+        ReceiptOutcome::Delayed | ReceiptOutcome::Complained | ReceiptOutcome::None => return,
+    };
+    let now = clock::wall().as_second();
+    let write =
+        |token: Option<&Secret>, said: &Said<'_>| taken.form.write(callback, token, said, now);
+    let token = play.script.receipt_token.as_ref();
+    dispatch_as(backstage, rule, token, callback, taken, error, &write);
+}
+
+/// Sends the receipts of one message in their time, each written by `write`.
+pub(crate) fn dispatch_as(
+    backstage: &Arc<Backstage>,
+    rule: &ReceiptRule,
+    token: Option<&Secret>,
+    callback: &Callback,
+    taken: &Taken,
+    error: Option<&str>,
+    write: &dyn Fn(Option<&Secret>, &Said<'_>) -> Written,
+) {
+    for post in plan(rule, token, callback, taken, error, write) {
         let backstage_of_post = Arc::clone(backstage);
         backstage.spawn(async move { deliver(&backstage_of_post, &post).await });
     }
@@ -123,12 +145,9 @@ fn plan(
     token: Option<&Secret>,
     callback: &Callback,
     taken: &Taken,
+    error: Option<&str>,
+    write: &dyn Fn(Option<&Secret>, &Said<'_>) -> Written,
 ) -> Vec<Post> {
-    let error = match rule.outcome {
-        ReceiptOutcome::Delivered => None,
-        ReceiptOutcome::Undelivered => Some(rule.error.as_deref().unwrap_or("phone_off")),
-        ReceiptOutcome::None => return Vec::new(),
-    };
     let held_back = is_in_share(&taken.reference, REORDER, rule.reorder);
     let after_ms = rule.delay_ms
         + if held_back {
@@ -136,11 +155,10 @@ fn plan(
         } else {
             0
         };
-    let now = clock::wall().as_second();
     let post = |token: Option<&Secret>, said: &Said<'_>, after_ms| Post {
         channel: taken.channel.clone(),
         at: callback.at,
-        written: taken.form.write(callback, token, said, now),
+        written: write(token, said),
         after_ms,
     };
     let real = Said {

@@ -20,9 +20,11 @@ pub struct Scenario {
 pub struct ChannelScript {
     /// Faults; at each point of a request the first rule that matches and has something to do wins.
     pub rules: Vec<Rule>,
-    /// Receipts of an SMS gateway; the first that matches wins, and without one a message is delivered.
+    /// Receipts of an SMS gateway; the first that matches wins, and without one a message is delivered. Of a mail relay
+    /// the mails that come back: only where a rule says so.
     pub receipts: Vec<ReceiptRule>,
-    /// Where receipts go for a provider whose callback address is set on its own page (GOV.UK Notify).
+    /// Where receipts go for a provider whose callback address is set on its own page (GOV.UK Notify), and where a mail
+    /// relay hands in what comes back.
     pub receipt_url: Option<String>,
     /// What receipts are proved with: a bearer token, Twilio's token, Vonage's signature secret.
     pub receipt_token: Option<Secret>,
@@ -162,7 +164,7 @@ pub enum Action {
     },
 }
 
-/// What an SMS gateway reports later about a message it took.
+/// What an SMS gateway or a mail relay reports later about a message it took.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReceiptRule {
@@ -174,7 +176,8 @@ pub struct ReceiptRule {
     pub fraction: Option<f64>,
     /// What is reported.
     pub outcome: ReceiptOutcome,
-    /// The gateway's word for why it failed; `phone_off` if absent.
+    /// The gateway's word for why it failed; `phone_off` if absent. Of a mail relay, the status and what it said:
+    /// `5.1.1 No such user`.
     pub error: Option<String>,
     /// Milliseconds between the effect and the receipt. With a rule's latency a receipt can come before the reply.
     pub delay_ms: u64,
@@ -195,8 +198,12 @@ pub enum ReceiptOutcome {
     /// Status `delivered`.
     #[default]
     Delivered,
-    /// Status `failed`.
+    /// Status `failed`; a mail comes back.
     Undelivered,
+    /// A mail is late, which its relay says.
+    Delayed,
+    /// The reader of a mail complains, and a report of abuse comes.
+    Complained,
     /// No receipt ever comes.
     None,
 }

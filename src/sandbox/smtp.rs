@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::net::TcpStream;
 
 use crate::backstage::Backstage;
+use crate::bounces::{self, Sent};
 use crate::clock;
 use crate::log::Entry;
 use crate::play::{Ask, ChannelPlay, Point, Turn};
@@ -61,6 +62,7 @@ enum Mode {
 #[derive(Default)]
 struct Envelope {
     number: u64,
+    sender: String,
     recipients: Vec<String>,
 }
 
@@ -155,7 +157,7 @@ impl Session {
                 self.line.say("334 ");
             }
             Command::AuthPlain(Some(response)) => self.sign_in(response),
-            Command::Mail { size, .. } => return self.mail(size).await,
+            Command::Mail { from, size } => return self.mail(from, size).await,
             Command::Rcpt(to) => return self.rcpt(to).await,
             Command::Data => return self.data().await,
             Command::Rset => {
@@ -205,7 +207,7 @@ impl Session {
         });
     }
 
-    async fn mail(&mut self, size: Option<usize>) -> io::Result<Flow> {
+    async fn mail(&mut self, from: &str, size: Option<usize>) -> io::Result<Flow> {
         // A scenario set while this connection is open counts from its next message on.
         self.play = self.backstage.play().channel(&self.channel);
         self.envelope = None;
@@ -221,6 +223,7 @@ impl Session {
         if answered == Answered::AsUsual {
             self.envelope = Some(Envelope {
                 number,
+                sender: from.to_owned(),
                 recipients: Vec::new(),
             });
         }
@@ -296,6 +299,15 @@ impl Session {
         }
         if taken {
             self.backstage.log.keep(&self.channel, message.clone());
+            let sent = Sent {
+                channel: &self.channel,
+                sender: &envelope.sender,
+                to,
+                key,
+                id: &id,
+                message: &message,
+            };
+            bounces::dispatch(&self.backstage, &self.play, &sent);
         }
         self.line.pause(turn.latency_ms).await?;
         Ok(self

@@ -4,9 +4,17 @@ use super::{Desk, DeskResult};
 use oyez_domain::LedgerError;
 use oyez_domain::channel::ChannelName;
 use oyez_domain::ledger::{ReceiptAbout, ReceiptRecord, Received};
-use oyez_domain::receipt::{Callback, ReceiptKey};
+use oyez_domain::receipt::{Callback, LARGEST_CALLBACK, ReceiptKey};
 
 impl Desk {
+    /// The largest callback that a channel's adapter reads, in bytes.
+    pub fn largest_callback(&self, channel: &ChannelName) -> usize {
+        let live = self.lives.get(channel);
+        live.map_or(LARGEST_CALLBACK, |live| {
+            live.channel.adapter.largest_callback()
+        })
+    }
+
     /// Takes in a provider's callback, raw; the adapter verifies and reads it.
     pub async fn receive_callback(
         &self,

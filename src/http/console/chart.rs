@@ -92,6 +92,7 @@ fn widths(shares: &[u64], asked: u64) -> Vec<u64> {
 mod tests {
     use super::*;
     use oyez_domain::broadcast::Counts;
+    use oyez_domain::receipt::Receipts;
 
     #[test]
     fn a_bar_is_never_longer_than_the_whole_and_shows_the_smallest_failure() {
@@ -102,7 +103,7 @@ mod tests {
             unknown: 1,
             ..Counts::default()
         };
-        let bar = Bar::new(&CountsView::new(&counts, false));
+        let bar = Bar::new(&CountsView::new(&counts, Receipts::None));
         assert_eq!(bar.parts.iter().map(|part| part.width).sum::<u64>(), WIDTH);
         assert!(
             bar.parts
@@ -118,7 +119,7 @@ mod tests {
     #[test]
     fn an_empty_audience_has_an_empty_bar() {
         assert!(
-            Bar::new(&CountsView::new(&Counts::default(), true))
+            Bar::new(&CountsView::new(&Counts::default(), Receipts::OfAll))
                 .parts
                 .is_empty()
         );

@@ -45,6 +45,12 @@ impl Row {
         self.broadcast.counts.delivered.map(Many)
     }
 
+    /// Whether there are no receipts at all.
+    pub(super) fn tells_nothing(&self) -> bool {
+        let counts = &self.broadcast.counts;
+        counts.delivered.is_none() && counts.undelivered.is_none()
+    }
+
     /// Taken, and reported as not delivered; nothing where that is not the case.
     pub(super) fn undelivered(&self) -> Option<Many> {
         self.broadcast
