@@ -8,7 +8,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -17,22 +17,35 @@ const GOOD_FOR: Duration = Duration::from_secs(24 * 3600);
 /// The longest that anybody waits for the resolver: well within the time to connect, so that the failure is known to
 /// be the resolver's.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// A resolver that fails is asked about one name no oftener than this.
+/// A resolver that fails is asked again no oftener than this, as long as an older answer will do.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
+/// Questions at a time: each holds a thread for as long as the resolver is silent.
+const QUESTIONS: usize = 32;
 
 /// What asks the resolver.
 pub(crate) type Resolver =
     Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> + Send + Sync>;
 
-/// What is known about names. There are as many as providers and partners, so nothing is ever forgotten.
+/// What turns names into addresses.
 pub(crate) struct Names {
     written_down: BTreeMap<String, Vec<IpAddr>>,
     resolver: Resolver,
     clock: Arc<dyn Clock>,
     patience: Duration,
-    known: Arc<Mutex<HashMap<String, Known>>>,
+    memory: Arc<Mutex<Memory>>,
+    places: Arc<Semaphore>,
     /// Questions that go on although nobody waits for them any more: a late answer is an answer.
     asking: Mutex<JoinSet<()>>,
+}
+
+/// What was learned. There are as many names as providers and partners, so nothing is ever forgotten.
+#[derive(Default)]
+struct Memory {
+    names: HashMap<String, Known>,
+    /// When the resolver was last waited for in vain, if it has not answered since. Then nobody waits for what has an
+    /// older answer.
+    silent: Option<Boot>,
+    underway: usize,
 }
 
 /// What is known about one name.
@@ -40,7 +53,7 @@ pub(crate) struct Names {
 struct Known {
     addresses: Vec<IpAddr>,
     learned: Option<Boot>,
-    /// When the resolver last failed, if it has not answered since.
+    /// When the resolver last gave no address, if it has not given one since.
     failed: Option<Boot>,
     /// Says true once the question that is being asked is over.
     underway: Option<watch::Receiver<bool>>,
@@ -71,7 +84,8 @@ impl Names {
             resolver,
             clock,
             patience,
-            known: Arc::default(),
+            memory: Arc::default(),
+            places: Arc::new(Semaphore::new(QUESTIONS)),
             asking: Mutex::default(),
         })
     }
@@ -88,83 +102,86 @@ impl Names {
         if let Some(written_down) = self.written_down.get(&name) {
             return Ok(written_down.clone());
         }
-        let mut over = self.ask(&name);
-        if let Some(addresses) = self.instead(&name) {
+        if let Some(addresses) = self.bridge(&name) {
             return Ok(addresses);
         }
-        let Ok(_) = timeout(self.patience, over.wait_for(|over| *over)).await else {
-            return self.give_up(&name);
-        };
-        lock(&self.known)
-            .get(&name)
-            .and_then(|known| known.usable(self.clock.now()))
-            .ok_or(Unresolved)
+        let mut over = self.ask(&name);
+        let heard = timeout(self.patience, over.wait_for(|over| *over)).await;
+        let now = self.clock.now();
+        let mut memory = lock(&self.memory);
+        if heard.is_err() {
+            memory.silent = Some(now);
+            memory.of(&name).fail(now);
+        }
+        memory.of(&name).usable(now).ok_or(Unresolved)
     }
 
-    /// Asks the resolver, unless it is being asked or has just failed. What it says becomes known by itself.
-    fn ask(&self, name: &str) -> watch::Receiver<bool> {
+    /// The older answer, while the resolver fails; then it is asked now and then, and nobody waits for it.
+    fn bridge(&self, name: &str) -> Option<Vec<IpAddr>> {
         let now = self.clock.now();
-        let mut all = lock(&self.known);
-        let known = all.entry(name.to_owned()).or_default();
-        if let Some(underway) = &known.underway {
+        let mut memory = lock(&self.memory);
+        let silent = memory.silent;
+        let known = memory.of(name);
+        let failed = silent.max(known.failed)?;
+        let addresses = known.usable(now)?;
+        if now.since(failed) >= ASK_AGAIN && (silent.is_none() || memory.underway == 0) {
+            drop(memory);
+            self.ask(name);
+        }
+        Some(addresses)
+    }
+
+    /// Asks the resolver, unless it is being asked. What it says becomes known by itself.
+    fn ask(&self, name: &str) -> watch::Receiver<bool> {
+        let mut memory = lock(&self.memory);
+        if let Some(underway) = &memory.of(name).underway {
             return underway.clone();
         }
-        let lately = known
-            .failed
-            .is_some_and(|failed| now.since(failed) < ASK_AGAIN);
-        if lately && known.usable(now).is_some() {
-            return watch::channel(true).1;
-        }
         let (tell, over) = watch::channel(false);
-        known.underway = Some(over.clone());
-        drop(all);
-        let (question, clock) = ((self.resolver)(name.to_owned()), Arc::clone(&self.clock));
-        let (everything, name) = (Arc::clone(&self.known), name.to_owned());
+        memory.of(name).underway = Some(over.clone());
+        memory.underway += 1;
+        drop(memory);
+        let (question, places) = ((self.resolver)(name.to_owned()), Arc::clone(&self.places));
+        let (memory, name) = (Arc::clone(&self.memory), name.to_owned());
+        let clock = Arc::clone(&self.clock);
         let mut asking = lock(&self.asking);
         // Those that are over are taken out, so that the set stays small.
         while asking.try_join_next().is_some() {}
         asking.spawn(async move {
+            let place = places.acquire().await;
             let answer = question.await;
-            if let Some(known) = lock(&everything).get_mut(&name) {
-                known.learn(answer, clock.now());
-            }
+            drop(place);
+            lock(&memory).learn(&name, answer, clock.now());
             tell.send_replace(true);
         });
         over
     }
+}
 
-    /// What is used while the resolver fails: then nobody waits for it.
-    fn instead(&self, name: &str) -> Option<Vec<IpAddr>> {
-        let all = lock(&self.known);
-        let known = all.get(name).filter(|known| known.failed.is_some())?;
-        known.usable(self.clock.now())
+impl Memory {
+    fn of(&mut self, name: &str) -> &mut Known {
+        self.names.entry(name.to_owned()).or_default()
     }
 
-    /// The resolver says nothing.
-    fn give_up(&self, name: &str) -> Result<Vec<IpAddr>, Unresolved> {
-        let now = self.clock.now();
-        let mut all = lock(&self.known);
-        let known = all.get_mut(name).ok_or(Unresolved)?;
-        known.fail(now);
-        known.usable(now).ok_or(Unresolved)
+    fn learn(&mut self, name: &str, answer: io::Result<Vec<IpAddr>>, now: Boot) {
+        self.underway = self.underway.saturating_sub(1);
+        let known = self.of(name);
+        known.underway = None;
+        match answer {
+            Ok(addresses) if !addresses.is_empty() => {
+                known.addresses = addresses;
+                known.learned = Some(now);
+                if known.failed.take().is_some() {
+                    tracing::info!("the name of a provider or partner is resolved again");
+                }
+                self.silent = None;
+            }
+            Ok(_) | Err(_) => known.fail(now),
+        }
     }
 }
 
 impl Known {
-    fn learn(&mut self, answer: io::Result<Vec<IpAddr>>, now: Boot) {
-        self.underway = None;
-        match answer {
-            Ok(addresses) if !addresses.is_empty() => {
-                self.addresses = addresses;
-                self.learned = Some(now);
-                if self.failed.take().is_some() {
-                    tracing::info!("the name of a provider or partner is resolved again");
-                }
-            }
-            Ok(_) | Err(_) => self.fail(now),
-        }
-    }
-
     fn fail(&mut self, now: Boot) {
         // Names stay out of the log: a partner's is part of an address.
         if self.failed.replace(now).is_none() && self.usable(now).is_some() {

@@ -32,6 +32,7 @@ mod privacy;
 mod queue_truth;
 mod receipts;
 mod retries;
+mod said_already;
 mod shutdown;
 mod source_facts;
 mod stopping;

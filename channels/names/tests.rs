@@ -146,6 +146,23 @@ async fn a_failing_resolver_is_waited_for_once_and_asked_seldom() {
 }
 
 #[tokio::test]
+async fn a_silent_resolver_is_waited_for_once_however_many_names_there_are() {
+    let stage = Stage::new(Says::Address(OLD));
+    let host = |number: u32| format!("borough{number}.example");
+    for number in 0..200 {
+        stage.names.addresses(&host(number)).await.unwrap();
+    }
+    stage.turns_to(Says::Nothing);
+    stage.clock.turn(Duration::from_secs(60));
+    let asked = stage.asked();
+    for number in 0..200 {
+        let found = stage.names.addresses(&host(number)).await;
+        assert_eq!(found, Ok(vec![OLD]), "{number}");
+    }
+    assert_eq!(stage.asked(), asked + 1);
+}
+
+#[tokio::test]
 async fn one_question_at_a_time_is_asked_about_a_name() {
     let stage = Stage::new(Says::Nothing);
     let many = (0..50).map(|_| stage.finds());

@@ -2,9 +2,10 @@
 import errno, json, os, signal, subprocess, time
 
 import log
+from mounts import Mounts
 from row import Skip, row
 from settings import email, sms
-from stage import TOOLS, Missed, Stage, boottime_us, end, until
+from stage import TOOLS, Missed, Stage, boottime_us, until
 
 STORAGE_FAILED = 74
 
@@ -107,19 +108,14 @@ def disk_full(it):
         stage.judge(it)
 
 
-class SmallDisk:
-    """A tmpfs of its own at a path, in a mount namespace that ends with it."""
+class SmallDisk(Mounts):
+    """A tmpfs of its own at a path."""
 
     MIB = 64
 
     def __init__(self, path):
-        command = f"mount -t tmpfs -o size={self.MIB}m,mode=700 none '{path}' && echo mounted && exec sleep 86400"
-        self.holder = subprocess.Popen(["unshare", "-m", "sh", "-c", command], stdout=subprocess.PIPE,
-                                       stderr=subprocess.PIPE, text=True)
-        if self.holder.stdout.readline().strip() != "mounted":
-            raise Skip(f"no tmpfs can be mounted here: {self.holder.communicate()[1].strip()}")
-        self.prefix = ["nsenter", "-t", str(self.holder.pid), "-m", "--"]
-        self.filler = f"/proc/{self.holder.pid}/root{path}/filler"
+        super().__init__(f"mount -t tmpfs -o size={self.MIB}m,mode=700 none '{path}'")
+        self.filler = f"{self.root}{path}/filler"
 
     def fill(self):
         """Takes whatever space is left."""
@@ -133,9 +129,3 @@ class SmallDisk:
 
     def free(self):
         os.unlink(self.filler)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        end(self.holder, 5)

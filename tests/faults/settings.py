@@ -15,6 +15,7 @@ public_url = "http://127.0.0.1:$port"
 data_dir = "$store"
 [network]
 allow_networks = ["127.0.0.0/8"]
+addresses = { $addresses }
 [log]
 filter = "warn"
 """
@@ -23,7 +24,7 @@ EMAIL = """
 pace = { $pace }
 $retry
 [channels.$name.via.smtp]
-host = "127.0.0.1"
+host = "$host"
 port = $smtp
 tls = "none"
 from = "Council <updates@status.example.gov.uk>"
@@ -36,7 +37,7 @@ on_unknown = "$on_unknown"
 pace = { $pace }
 $retry
 [channels.$name.via.sms_http]
-url = "http://127.0.0.1:$http/$name/sms/messages"
+url = "http://$host:$http/$name/sms/messages"
 from = "WCCouncil"
 id_pointer = "/id"
 timeout_seconds = $timeout
@@ -65,9 +66,9 @@ timeout_seconds = $timeout
 class Channel:
     """One channel with its pace, from which the bound on copies follows."""
 
-    def __init__(self, template, name, rate, concurrency, providers=None, retry=RETRY, **more):
+    def __init__(self, template, name, rate, concurrency, providers=None, retry=RETRY, host="127.0.0.1", **more):
         self.template, self.name, self.rate, self.concurrency = template, name, rate, concurrency
-        self.providers, self.retry, self.more = providers, retry, more
+        self.providers, self.retry, self.host, self.more = providers, retry, host, more
 
     @property
     def bound(self):
@@ -79,7 +80,7 @@ class Channel:
         rate = f"rate_per_second = {self.rate:.1f}, " if self.rate else ""
         return string.Template(self.template).substitute(
             name=self.name, pace=f"{rate}concurrency = {self.concurrency}", concurrency=self.concurrency,
-            retry=self.retry, smtp=providers.smtp, http=providers.http, port=stage.port, token=TOKEN, **self.more)
+            retry=self.retry, host=self.host, smtp=providers.smtp, http=providers.http, port=stage.port, token=TOKEN, **self.more)
 
 
 def email(name="residents_email", rate=1500, concurrency=32, **more):
@@ -95,7 +96,8 @@ def hooks(name="partners", rate=25, concurrency=8, timeout=20, **more):
 
 
 def toml(stage):
-    head = string.Template(HEAD).substitute(port=stage.port, token=TOKEN, store=stage.store)
+    addresses = ", ".join(f'"{name}" = ["{address}"]' for name, address in stage.addresses.items())
+    head = string.Template(HEAD).substitute(port=stage.port, token=TOKEN, store=stage.store, addresses=addresses)
     engine = "".join(f"{key} = {value}\n" for key, value in stage.engine.items())
     channels = "".join(channel.toml(stage) for channel in stage.channels)
     return f"{head}{f'[engine]{chr(10)}{engine}' if engine else ''}{channels}{stage.more}"

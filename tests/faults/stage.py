@@ -12,6 +12,8 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 BINARY = os.environ.get("OYEZ_BINARY", os.path.join(TOP, "target/debug/oyez"))
 TOOLS = os.path.join(TOP, "target/tools/bin")
 SECRET = "whsec_b3llei1kb2NzLWV4YW1wbGUtc2VjcmV0LTMyYnl0ZXM="
+# How long a server may say that it is busy.
+PATIENCE_SECONDS = 30
 # No setting of this shell may reach a row.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("OYEZ_")}
 
@@ -84,6 +86,8 @@ class Stage:
         self.recipients = 0
         self.watch = Watch(self) if watched else None
         self.prefix = []
+        # What is written down about names.
+        self.addresses = {}
 
     # ----- the server
 
@@ -146,7 +150,13 @@ class Stage:
     # ----- what people and programs ask of it
 
     def call(self, method, path, body=None, key=None, kind="application/json", seconds=120):
+        """Asks, and asks again where the answer says when to come back, as the API wants it."""
+        key = key or f"fault-{random.random()}"
+        limit = time.monotonic() + PATIENCE_SECONDS
         status, headers, text = self.ask(method, path, body, key, kind, seconds)
+        while status == 503 and headers["Retry-After"] and time.monotonic() < limit:
+            time.sleep(int(headers["Retry-After"]))
+            status, headers, text = self.ask(method, path, body, key, kind, seconds)
         if status >= 400:
             raise Refused(status, headers, text.decode(errors="replace"))
         return json.loads(text) if text else {}
@@ -194,11 +204,11 @@ class Stage:
     def import_people(self, rows):
         self.call("POST", "/subscribers/import", "\n".join(rows).encode(), kind="text/csv", seconds=600)
 
-    def add_partners(self, many, channel="partners"):
+    def add_partners(self, many, channel="partners", host="127.0.0.1"):
         def some(numbers):
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
             for n in numbers:
-                url = f"http://127.0.0.1:{self.providers.http}/{channel}/hook/p{n:05}"
+                url = f"http://{host.format(n)}:{self.providers.http}/{channel}/hook/p{n:05}"
                 status, _, text = exchange(connection, "PUT", f"/endpoints/p{n:05}", {"url": url, "secret": SECRET})
                 if status >= 400:
                     raise Missed(f"endpoint p{n:05}: {status} {text[:300]}")

@@ -12,7 +12,8 @@ const LOOKED_AT: u32 = 50;
 
 impl Desk {
     /// The update that said the same on the same incident to the same people within the last day, if `draft` is one
-    /// that has not gone out. One that was stopped does not count.
+    /// that has not gone out. One that was stopped does not count, nor does the draft itself, which a request beside this
+    /// one may have released meanwhile.
     pub async fn said_before(&self, draft: &Update) -> DeskResult<Option<Update>> {
         if draft.state != UpdateState::Draft {
             return Ok(None);
@@ -20,7 +21,8 @@ impl Desk {
         let now = self.clock.wall();
         let said = |other: &Update| {
             let lately = other.released_at.is_some_and(|at| now.since(at) < LATELY);
-            other.state == UpdateState::Released
+            other.id != draft.id
+                && other.state == UpdateState::Released
                 && lately
                 && other.incident == draft.incident
                 && other.says_the_same(draft)
