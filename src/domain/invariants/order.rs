@@ -127,7 +127,7 @@ fn too_early(case: &Case<'_>, found: &mut Findings) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{broadcast, play, reached, violated, wall};
+    use super::super::fixture::{broadcast, play, reached, start, violated, wall};
     use super::super::{ChannelRules, Request};
     use super::*;
     use crate::id::Ordinal;
@@ -173,10 +173,11 @@ mod tests {
     fn copies_of_one_update_are_no_disorder() {
         let mut play = with_newer(1300);
         play.unclean_ends = 1;
+        play.system.starts.push(start(2, 1350, true));
         play.requests.as_mut().unwrap().push(reached(2, 0, 1500));
         play.newer.as_mut().unwrap().armed.push(ArmedRun {
             window: WindowId(51),
-            boot: 1,
+            boot: 2,
             lo: Ordinal(0),
             hi: Ordinal(0),
             attempt: 2,
