@@ -162,6 +162,7 @@ impl Run {
             Deed::TakeOver => self.take_over(),
             Deed::ZombieOver => self.zombie = None,
             Deed::Step(microseconds) => self.world.clock.set_step(microseconds),
+            Deed::With { verb, wait, deed } => self.world.lurk(verb, wait, *deed),
             Deed::Act(act) => self.act(act),
             Deed::CallBack { channel, body } => self.call_back(channel, body),
         }

@@ -22,6 +22,17 @@ const BOUND: Duration = Duration::from_secs(400);
 const LAST_WORDS: Duration = Duration::from_secs(90);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: i64 = 3_600_000_000;
+/// With what something else may happen.
+const VERBS: [&str; 8] = [
+    "take",
+    "take",
+    "send",
+    "send",
+    "record",
+    "disarm",
+    "release",
+    "plan_page",
+];
 /// By how much wall clocks are set off.
 const STEPS: [i64; 5] = [2 * HOUR, -2 * HOUR, 24 * HOUR, -24 * HOUR, 87_600 * HOUR];
 
@@ -194,13 +205,16 @@ fn plan(run: &mut Run, setup: &Setup, dice: &Chance) -> Vec<i64> {
         run.world.after(begin, Deed::Weather(weather));
         if dice.one_in(3) {
             let forgets = dice.one_in(2);
-            run.world.after(at(dice), Deed::Crash { forgets });
+            let crash = at_a_tender_moment(dice, Deed::Crash { forgets });
+            run.world.after(at(dice), crash);
         }
         if dice.one_in(8) {
-            run.world.after(at(dice), Deed::ShutDown);
+            let ends = at_a_tender_moment(dice, Deed::ShutDown);
+            run.world.after(at(dice), ends);
         }
         if dice.one_in(6) {
-            run.world.after(at(dice), Deed::TakeOver);
+            let takes_over = at_a_tender_moment(dice, Deed::TakeOver);
+            run.world.after(at(dice), takes_over);
         }
         for _ in 0..dice.below(4) {
             let act = people::drawn(dice, &run.people, rows);
@@ -212,6 +226,22 @@ fn plan(run: &mut Run, setup: &Setup, dice: &Chance) -> Vec<i64> {
         }
     }
     steps
+}
+
+/// Half of what ends a start happens at any moment, and half with a verb of the store or a request: the moments are
+/// short in which something is only half done.
+fn at_a_tender_moment(dice: &Chance, deed: Deed) -> Deed {
+    if dice.one_in(2) {
+        return deed;
+    }
+    let verb = dice.pick(&VERBS);
+    let wait = if dice.one_in(2) {
+        Duration::ZERO
+    } else {
+        dice.milliseconds(1, 60)
+    };
+    let deed = Box::new(deed);
+    Deed::With { verb, wait, deed }
 }
 
 /// How long the slowest channel takes to send everything at its limit, one and a fifth times.

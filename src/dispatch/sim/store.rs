@@ -179,14 +179,15 @@ impl SimLedger {
                 }
                 Err(LedgerError::Busy("the answer was lost".to_owned()))
             }
+            // A sound store announces nothing before it is on the disk.
+            Fate::Kept if self.disk.bugs.outcome_before_intent && verb == "take" => {
+                images.keep_durable();
+                work(&mut images.live)
+            }
+            // What was written before is on the disk with it.
             Fate::Kept => {
                 let answer = work(&mut images.live);
-                // What was written before is on the disk with it. A sound store announces nothing before that.
-                if self.disk.bugs.outcome_before_intent && verb == "take" {
-                    images.keep_durable();
-                } else {
-                    images.durable = None;
-                }
+                images.durable = None;
                 answer
             }
         }

@@ -38,6 +38,16 @@ pub(crate) enum Deed {
     ZombieOver,
     /// The wall clock is set off by so many microseconds.
     Step(i64),
+    /// Something happens a while after the store's next verb of this name has begun, or the next request ("send") has
+    /// reached a provider.
+    With {
+        /// The verb.
+        verb: &'static str,
+        /// How long after it began.
+        wait: Duration,
+        /// What happens.
+        deed: Box<Deed>,
+    },
     /// Somebody does something.
     Act(Act),
     /// A provider calls back.
@@ -77,6 +87,8 @@ pub(crate) struct Logged {
 struct Agenda {
     deeds: BTreeMap<(Duration, u64), Deed>,
     next: u64,
+    /// What waits for a verb, and how long after its beginning it happens.
+    lurking: Vec<(&'static str, Duration, Deed)>,
 }
 
 impl World {
@@ -135,8 +147,29 @@ impl World {
             | Deed::TakeOver
             | Deed::ZombieOver
             | Deed::Step(_)
+            | Deed::With { .. }
             | Deed::Act(_) => false,
         });
+        agenda.lurking.clear();
+    }
+
+    /// Lets something happen a while after the next verb of this name has begun.
+    pub(crate) fn lurk(&self, verb: &'static str, wait: Duration, deed: Deed) {
+        let mut agenda = self.agenda.lock().unwrap();
+        agenda.lurking.push((verb, wait, deed));
+    }
+
+    /// A verb begins. Whether something else happens with it.
+    fn begins(&self, verb: &'static str) -> bool {
+        let mut agenda = self.agenda.lock().unwrap();
+        let lurks = agenda.lurking.iter().position(|(known, ..)| *known == verb);
+        let found = lurks.map(|at| agenda.lurking.remove(at));
+        drop(agenda);
+        let lurked = found.is_some();
+        if let Some((_, wait, deed)) = found {
+            self.after(wait, deed);
+        }
+        lurked
     }
 
     pub(crate) fn set_weather(&self, weather: Weather) {
@@ -167,6 +200,7 @@ impl World {
         let now = u64::try_from(self.now().as_nanos()).unwrap();
         let kind = u64::from(request.effect) | u64::from(request.refused_us) << 1;
         self.trace.note("request", &[now, place, kind]);
+        self.begins("send");
         let by_zombie = start != self.newest_start.load(Ordering::Relaxed);
         self.log.lock().unwrap().push(Logged { request, by_zombie });
     }
@@ -191,6 +225,9 @@ impl World {
     }
 }
 
+/// How long a verb takes at most with which something else happens, in milliseconds.
+const LONG: u64 = 400;
+
 /// How the store behaves in this weather.
 pub(crate) struct StoreWeather {
     pub(crate) world: Arc<World>,
@@ -201,6 +238,10 @@ pub(crate) struct StoreWeather {
 impl StoreWeather {
     fn pause(&self) -> Option<Duration> {
         let slow = self.world.weather.lock().unwrap().slow;
+        self.pause_of_at_most(slow)
+    }
+
+    fn pause_of_at_most(&self, slow: u64) -> Option<Duration> {
         let pause = self.chance.below(slow + 1);
         (pause > 0).then(|| Duration::from_millis(pause))
     }
@@ -234,7 +275,13 @@ impl StoreWeather {
 impl Surroundings for StoreWeather {
     fn before<'a>(&'a self, verb: &'static str) -> BoxFuture<'a, Fate> {
         Box::pin(async move {
-            if let Some(pause) = self.pause() {
+            // Whatever happens with a verb meets one that takes its time.
+            let pause = if self.world.begins(verb) {
+                self.pause_of_at_most(LONG)
+            } else {
+                self.pause()
+            };
+            if let Some(pause) = pause {
                 self.sleep(pause).await;
             }
             self.fate(verb)

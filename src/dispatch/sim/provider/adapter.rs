@@ -113,6 +113,9 @@ impl Channel for SimProvider {
                 destination: &parcel.destination,
                 start: self.start,
             };
+            if self.world.bugs.carried_twice && parcel.attempt > 1 {
+                service::handle(&self.world, &self.name, &call);
+            }
             let reply = service::handle(&self.world, &self.name, &call);
             let clock = &self.world.clock;
             clock.sleep_until(clock.now().plus(reply.after)).await;

@@ -20,14 +20,23 @@ pub(super) fn setting(name: &str) -> Option<u64> {
 
 /// What comes of each seed from 1 on, played on every core there is.
 pub(super) fn on_every_core<T: Send>(seeds: u64, play: impl Fn(u64) -> T + Sync) -> Vec<T> {
-    let (next, outcomes) = (AtomicU64::new(1), Mutex::new(Vec::new()));
+    from_a_seed(1, seeds, play)
+}
+
+/// What comes of so many seeds from the first on, played on every core there is.
+pub(super) fn from_a_seed<T: Send>(
+    first: u64,
+    seeds: u64,
+    play: impl Fn(u64) -> T + Sync,
+) -> Vec<T> {
+    let (next, outcomes) = (AtomicU64::new(first), Mutex::new(Vec::new()));
     let threads = std::thread::available_parallelism().unwrap().get();
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed > seeds {
+                    if seed >= first + seeds {
                         return;
                     }
                     let outcome = play(seed);
