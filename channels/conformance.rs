@@ -2,6 +2,7 @@
 
 mod corpus;
 mod http;
+mod mail;
 mod relay;
 mod requests;
 mod smtp;

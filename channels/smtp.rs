@@ -237,7 +237,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     family: Family::Email,
     carries: AddressKind::Email,
     unit: LengthUnit::Byte,
-    limit: None,
+    limit: Some(message::LARGEST),
     receipts: false,
     receipts_by_provider_id: false,
     idempotency: IdempotencyClass::Nothing,

@@ -1,7 +1,7 @@
 //! The corpus of providers: each documented request, answer and error, and what the adapter makes of it.
 //!
 //! `tests/corpus/providers/KIND.jsonl` begins with a line of settings; every other line is one case. `{server}` stands
-//! for the address of the local server that plays the provider.
+//! for the address of the local server that plays the provider. Mail speaks no HTTP and has a form of its own, in `mail`.
 
 use super::stage::{Play, Stage, answer};
 use crate::fixture::{NOW, channel, notice_with, parcel};
@@ -72,6 +72,9 @@ async fn vector_every_documented_answer_has_its_outcome() {
         let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
         let mut lines = text.lines();
         let head: Head = serde_json::from_str(lines.next().unwrap()).unwrap();
+        if head.kind == "smtp" {
+            continue;
+        }
         for line in lines {
             let case: Case = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
             play(&head, &case).await;
@@ -163,7 +166,7 @@ fn scope(scope: Scope) -> &'static str {
     }
 }
 
-fn concluded(outcome: &Outcome) -> Value {
+pub(super) fn concluded(outcome: &Outcome) -> Value {
     let mut said = json!({"code": outcome.code().code()});
     match outcome {
         Outcome::Accepted { reference } => said["reference"] = json!(reference),

@@ -4,15 +4,21 @@ use crate::letter::{Letter, particulars};
 use oyez_domain::text::telephone::{self, is_right_to_left};
 use std::fmt::Write;
 
-/// Everything a mail program needs; nothing is fetched.
+/// Everything a mail program needs; nothing is fetched. Each line is set in the direction of its own words, so that a
+/// sentence in another language than the page's keeps its full stop at its end.
 const STYLE: &str = "\
-body{margin:0;padding:16px;font:18px/1.5 Arial,Helvetica,sans-serif;background:#fff;color:#0b0c0c}\
+:root{color-scheme:light dark;supported-color-schemes:light dark}\
+body{margin:0;padding:16px;font:18px/1.5 Arial,Helvetica,sans-serif;background:#fff;color:#0b0c0c;overflow-wrap:break-word}\
 main{max-width:38em;margin:0 auto}\
 h1{font-size:1.5em;line-height:1.25}h2{font-size:1.15em;margin:1.5em 0 .3em}\
-table{border-collapse:collapse;width:100%}caption{text-align:left}\
-th,td{border-bottom:1px solid #767676;padding:8px 8px 8px 0;text-align:left;vertical-align:top}\
-a{color:#1d70b8}\
-@media(prefers-color-scheme:dark){body{background:#0b0c0c;color:#fff}a{color:#8ab8e6}}";
+ul{margin:.3em 0;padding:0 1.2em}p{margin:.3em 0 .8em}\
+table{border-collapse:collapse;width:100%}\
+th,td{border-bottom:1px solid #767676;padding:8px 4px;text-align:inherit;vertical-align:top}\
+h1,h2,li,p,th,td{unicode-bidi:plaintext}html[dir=rtl] body{text-align:right}bdi{white-space:nowrap}\
+a{color:#144e81}\
+@media(max-width:480px){table,tbody,tr,th,td{display:block}thead{display:none}\
+th,td{border:0;padding:0 4px}tr{border-bottom:1px solid #767676;padding:8px 0}}\
+@media(prefers-color-scheme:dark){body{background:#0b0c0c;color:#f3f2f1}a{color:#8ab8e6}}";
 
 impl Letter<'_> {
     /// The whole letter as an HTML page.
@@ -26,7 +32,8 @@ impl Letter<'_> {
             format_args!(
                 "<!DOCTYPE html>\n<html lang=\"{language}\" dir=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n\
+             <meta name=\"color-scheme\" content=\"light dark\">\n\
+             <meta name=\"supported-color-schemes\" content=\"light dark\">\n<title>{title}</title>\n\
              <style>{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{headline}</h1>\n",
                 direction(&self.notice.language)
             ),

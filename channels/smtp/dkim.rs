@@ -15,7 +15,7 @@ use serde::Deserialize;
 use std::path::PathBuf;
 
 /// Headers that are signed where they occur, in this order (RFC 6376 §5.4.1, RFC 8058 §4).
-const SIGNED: [&str; 12] = [
+const SIGNED: [&str; 15] = [
     "From",
     "To",
     "Subject",
@@ -27,6 +27,9 @@ const SIGNED: [&str; 12] = [
     "List-Id",
     "List-Unsubscribe",
     "List-Unsubscribe-Post",
+    "Auto-Submitted",
+    "In-Reply-To",
+    "References",
     "Content-Language",
 ];
 const SIGNED_ONCE_MORE: [&str; 3] = ["From", "To", "Subject"];

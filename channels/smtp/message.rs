@@ -23,6 +23,12 @@ const TIME: &str = "Thu, 01 Jan 1970 00:00:00 +0000";
 /// Neither quoted-printable text nor a header can contain it.
 const BOUNDARY: &str = "=_oyez_alternative";
 
+/// The largest mail, in bytes. Mail programs hide the end of one that is much larger, and the end is where readers find how
+/// to check it and how to stop it.
+pub(crate) const LARGEST: u32 = 80 * 1024;
+/// So many of them are kept for what is different for each reader: address, links, signatures.
+const PERSONAL: u32 = 4 * 1024;
+
 /// What stands in every message of a channel.
 pub(crate) struct Headers {
     /// Who writes.
@@ -110,7 +116,7 @@ pub(crate) fn render(
     Ok(Rendered {
         pieces: Rendered::cut(&wire, &marks),
         preview: text.replace(STOP, "…"),
-        fit: Fit::bytes(message.as_bytes(), None, "the mail")?,
+        fit: Fit::bytes(message.as_bytes(), Some(LARGEST - PERSONAL), "the mail")?,
     })
 }
 
@@ -125,6 +131,9 @@ fn mime(notice: &Notice, headers: &Headers, text: &str, html: &str) -> Result<Ve
         .replace(|c| "\"(),.:;<>@[\\]".contains(c), " ");
     let list = format!("{plain_name} updates <updates.{}>", headers.domain);
     let stop = format!("<{}/x/{STOP}>", organisation.public_url);
+    // All mails of an incident answer one that nobody gets, so that they stand together in every reader's mailbox,
+    // whichever of them came first there.
+    let thread = format!("<{}@{}>", notice.update.incident, headers.domain);
     let mut builder = Message::builder()
         .from(headers.from.clone())
         .to(to)
@@ -138,6 +147,8 @@ fn mime(notice: &Notice, headers: &Headers, text: &str, html: &str) -> Result<Ve
     let plain = [
         (name("Precedence"), "bulk".to_owned()),
         (name("X-Auto-Response-Suppress"), "All".to_owned()),
+        (name("In-Reply-To"), thread.clone()),
+        (name("References"), thread),
         (name("Content-Language"), notice.language.clone()),
         (name("List-Id"), list),
         (name("List-Unsubscribe"), stop),

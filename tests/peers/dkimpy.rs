@@ -7,7 +7,7 @@ use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair, RsaKeyPair};
 use data_encoding::BASE64;
 use oyez_domain::outcome::Outcome;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -27,6 +27,27 @@ fn key_file(folder: &Path, name: &str, der: &[u8]) -> String {
     );
     std::io::Write::write_all(&mut file, pem.as_bytes()).unwrap();
     path.display().to_string()
+}
+
+/// What a signature has to cover (RFC 6376 §5.4.1, RFC 8058 §4), and what once more than it occurs.
+fn covers_what_it_should(headers: &[Value]) {
+    let times = |name: &str| headers.iter().filter(|found| *found == name).count();
+    for once in [
+        "date",
+        "message-id",
+        "mime-version",
+        "content-type",
+        "list-id",
+        "list-unsubscribe",
+        "list-unsubscribe-post",
+        "in-reply-to",
+        "references",
+    ] {
+        assert_eq!(times(once), 1, "{once} among {headers:?}");
+    }
+    for once_more in ["from", "to", "subject"] {
+        assert_eq!(times(once_more), 2, "{once_more} among {headers:?}");
+    }
 }
 
 #[tokio::test]
@@ -79,6 +100,9 @@ async fn a_signed_mail_verifies_with_either_key_and_nothing_changed_in_it_does()
     })
     .await;
     assert_eq!(report["good"], json!([true, true]), "{report}");
+    for headers in report["headers"].as_array().unwrap() {
+        covers_what_it_should(headers.as_array().unwrap());
+    }
     for (what, verifies) in report["changed"].as_object().unwrap() {
         assert_eq!(
             report["touched"][what], true,

@@ -18,6 +18,12 @@ def look_up(name, timeout=5):
     return records.get(name.decode(), "").encode() or None
 
 
+def signed(mail, index):
+    """The headers that a signature says it covers, in small letters."""
+    _, covered, _ = dkim.DKIM(mail).verify_headerprep(index)
+    return [name.decode().strip().lower() for name in covered]
+
+
 def verifies(mail, index):
     try:
         return dkim.DKIM(mail).verify(idx=index, dnsfunc=look_up)
@@ -34,9 +40,13 @@ class Mailbox:
             "body": mail.replace(b"020 7641", b"020 7642"),
             "subject": mail.replace(b"\r\nSubject: ", b"\r\nSubject: Fwd: "),
             "second_from": mail.replace(b"\r\nFrom: ", b"\r\nFrom: Somebody <x@example.org>\r\nFrom: ", 1),
+            "stop_link": mail.replace(b"/x/", b"/y/", 1),
+            "stop_post": mail.replace(b"List-Unsubscribe=One-Click", b"List-Unsubscribe=Two-Clicks"),
+            "thread": mail.replace(b"References: <", b"References: <x"),
             "second_subject": mail.replace(b"\r\nSubject: ", b"\r\nSubject: Pay here\r\nSubject: ", 1),
         }
-        say(signatures=signatures, good=[verifies(mail, index) for index in both],
+        say(signatures=signatures, headers=[signed(mail, index) for index in both],
+            good=[verifies(mail, index) for index in both],
             touched={what: it != mail for what, it in changed.items()},
             changed={what: any(verifies(it, index) for index in both) for what, it in changed.items()},
             refolded=[verifies(mail.replace(b"List-Id: ", b"List-Id:   "), index) for index in both])

@@ -79,6 +79,8 @@ fn a_mail_has_the_headers_it_needs_and_no_others() {
         "Subject: Phones & payments: what to do".to_owned(),
         "Date: Thu, 27 Nov 2025 10:30:00 +0000".to_owned(),
         format!("Message-ID: <{reference}@example.gov.uk>"),
+        "In-Reply-To: <inc_01kb1mz8t0e6q7n2r3s4t5v6w7@example.gov.uk>".to_owned(),
+        "References: <inc_01kb1mz8t0e6q7n2r3s4t5v6w7@example.gov.uk>".to_owned(),
         "Precedence: bulk".to_owned(),
         "List-Id: Westminster City Council updates <updates.example.gov.uk>".to_owned(),
         format!("List-Unsubscribe: <https://status.example.gov.uk/x/{stop}>"),
@@ -96,7 +98,7 @@ fn a_mail_has_the_headers_it_needs_and_no_others() {
         .lines()
         .filter(|l| !l.starts_with(' ') && l.contains(": "))
         .collect();
-    assert_eq!(names.len(), 14, "{names:#?}");
+    assert_eq!(names.len(), 16, "{names:#?}");
 }
 
 fn parcel_reference() -> String {
@@ -160,6 +162,9 @@ fn the_html_is_accessible_light_and_fetches_nothing() {
     let (_, _, html) = received(&sent(&notice()));
     for needed in [
         "<html lang=\"en\" dir=\"ltr\">",
+        "<meta name=\"color-scheme\" content=\"light dark\">",
+        "@media(prefers-color-scheme:dark)",
+        "unicode-bidi:plaintext",
         "<h1>",
         "<h2>",
         "scope=\"col\"",
@@ -201,6 +206,36 @@ fn a_long_update_with_many_services_still_fits() {
     let wire = sent(&long);
     is_safe_for_the_wire(&wire);
     assert!(received(&wire).2.len() < 80_000);
+}
+
+#[test]
+fn a_mail_has_at_most_eighty_kilobytes_and_one_that_would_have_more_is_refused_by_how_much() {
+    let accented = "ŵ ".repeat(3200);
+    let with_detail = |letters: usize| {
+        let detail = format!("{accented}{}", "w ".repeat(letters / 2));
+        notice_with(&json!({ "detail": detail }))
+    };
+    let length = |letters: usize| {
+        let rendered = render(&with_detail(letters), &name(), &headers())?;
+        Ok::<_, Refusal>(rendered.fit.length)
+    };
+    let bare = length(2).unwrap();
+    let most = LARGEST - PERSONAL;
+    // Each letter stands in the text and in the HTML.
+    let mut letters = usize::try_from((most - bare) / 2).unwrap() & !1;
+    while length(letters).is_err() {
+        letters -= 2;
+    }
+    let longest = with_detail(letters);
+    assert!(most - length(letters).unwrap() < 16);
+    assert!(sent(&longest).len() <= usize::try_from(LARGEST).unwrap());
+    let refusal = length(letters + 20).unwrap_err();
+    assert_eq!(refusal.code, "too_long");
+    assert!(
+        refusal.why.contains("more than the 77824 allowed"),
+        "{}",
+        refusal.why
+    );
 }
 
 #[test]
