@@ -17,6 +17,7 @@ pub mod id;
 pub mod incident;
 pub mod invariants;
 pub mod ledger;
+pub mod miss;
 pub mod notice;
 pub mod organisation;
 pub mod outcome;

@@ -29,6 +29,8 @@ pub enum SuppressionCause {
     Manual,
     /// The person called a message unwanted.
     Complaint,
+    /// Mail did not get through, again and again; see [`crate::miss`].
+    Unreachable,
 }
 
 impl SuppressionCause {
@@ -39,6 +41,7 @@ impl SuppressionCause {
             Self::AddressUnknown => "address_unknown",
             Self::Manual => "manual",
             Self::Complaint => "complaint",
+            Self::Unreachable => "unreachable",
         }
     }
 }

@@ -13,6 +13,7 @@ mod fence;
 mod halt;
 mod incident_order;
 mod lists;
+mod misses;
 mod outcomes;
 mod parked;
 mod people;
@@ -32,6 +33,7 @@ pub use doubt::*;
 pub use fence::*;
 pub use halt::*;
 pub use incident_order::*;
+pub use misses::*;
 pub use outcomes::*;
 pub use parked::*;
 pub use people::*;
@@ -172,6 +174,7 @@ macro_rules! ledger_promises {
             forged_receipts_change_nothing,
             a_complaint_proves_the_message_and_stops_the_next,
             a_dead_address_is_known_by_its_receipt,
+            an_address_that_mail_keeps_missing_is_given_up,
             a_receipt_may_come_before_the_outcome,
             a_receipt_outranks_a_refusal,
             receipts_may_come_twice_and_in_any_order,

@@ -24,6 +24,7 @@ mod left_over;
 mod lineage;
 mod log_tail;
 mod migration;
+mod miss;
 mod opening;
 mod order;
 mod parked;

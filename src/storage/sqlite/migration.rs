@@ -5,13 +5,14 @@ use aws_lc_rs::digest::{SHA256, digest};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::Path;
 
-const MIGRATIONS: [(u32, &str); 3] = [
+const MIGRATIONS: [(u32, &str); 4] = [
     (1, include_str!("../migrations/sqlite/0001_ledger.sql")),
     (
         2,
         include_str!("../migrations/sqlite/0002_delivery_truth.sql"),
     ),
     (3, include_str!("../migrations/sqlite/0003_accounts.sql")),
+    (4, include_str!("../migrations/sqlite/0004_misses.sql")),
 ];
 
 /// Brings the database up to date, or refuses one that a newer or another program made.

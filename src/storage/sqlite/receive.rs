@@ -4,6 +4,7 @@ use super::attempt::{History, spanned};
 use super::broadcast::{Broadcast, Standing};
 use super::exception::{Care, Exception, wake_behind_address};
 use super::fault::Step;
+use super::miss;
 use super::parked::{self, Word};
 use super::record::{address_of, suppress};
 use super::seeded_bug::{Seeded, SeededBug};
@@ -115,6 +116,9 @@ pub(super) fn take_in(
     if let Some(cause) = word.suppresses() {
         suppress(connection, broadcast, ordinal, cause, word.at)?;
     }
+    if word.came_back() {
+        miss::note(connection, broadcast, ordinal, word.reason, word.at)?;
+    }
     if seeded.has(SeededBug::ReceiptsLastWriteWins) {
         known.receipts.clear();
     }
@@ -157,6 +161,14 @@ fn append(
 }
 
 impl Word {
+    /// Whether it is a mail that came back.
+    fn came_back(&self) -> bool {
+        matches!(
+            self.status,
+            ReceiptStatus::Bounced | ReceiptStatus::BouncedForNow
+        )
+    }
+
     /// Why the address must not be used again, if it says so.
     fn suppresses(&self) -> Option<SuppressionCause> {
         match self.status {

@@ -6,6 +6,7 @@ use super::exception::{Care, Exception, wake_behind_address};
 use super::fault::Step;
 use super::fence::is_taken_over;
 use super::follow::{Next, changes_state, over, without_doubt_about};
+use super::miss;
 use super::parked;
 use super::reopen::Later;
 use super::window::{Announced, close};
@@ -110,6 +111,10 @@ impl<'c> Recording<'c> {
         if recorded.suppress {
             let cause = SuppressionCause::AddressUnknown;
             suppress(connection, &self.broadcast, ordinal, cause, recorded.at)?;
+        }
+        if recorded.follow == Follow::Failed {
+            let (reason, at) = (recorded.reason, recorded.at);
+            miss::note(connection, &self.broadcast, ordinal, reason, at)?;
         }
         if changes_state(recorded, before, exception.as_ref()) {
             self.follow(&ending, before, exception, next, armed_at)?;

@@ -2,7 +2,10 @@
 
 use super::state::{Known, Partner, State, Subscription};
 use oyez_domain::address::{Address, AddressKind};
+use oyez_domain::id::BroadcastId;
 use oyez_domain::ledger::NewEndpoint;
+use oyez_domain::miss::{MISSED_WITHIN, MISSES, is_a_miss};
+use oyez_domain::outcome::Reason;
 use oyez_domain::subscriber::{Imported, NewSubscriber, SuppressionCause};
 use oyez_domain::time::Wall;
 use oyez_domain::{LedgerError, LedgerResult, Refusal};
@@ -151,6 +154,28 @@ impl State {
     pub(super) fn suppress(&mut self, address: &Address, cause: SuppressionCause, at: Wall) {
         let known = self.suppressed.entry(address.clone());
         known.or_insert((cause, at));
+    }
+
+    /// Counts a message that missed its address; the third within two weeks suppresses it.
+    pub(super) fn note_miss(
+        &mut self,
+        (id, row): (BroadcastId, i64),
+        reason: Option<Reason>,
+        at: Wall,
+    ) -> LedgerResult<()> {
+        let carries = self.broadcast(id)?.rules.carries;
+        if !reason.is_some_and(|reason| is_a_miss(carries, reason)) {
+            return Ok(());
+        }
+        self.misses
+            .retain(|_, missed| at.since(*missed) < MISSED_WITHIN);
+        self.misses.entry((row, id)).or_insert(at);
+        let of_row = self.misses.keys().filter(|(known, _)| *known == row);
+        if of_row.count() >= usize::try_from(MISSES).unwrap() {
+            let address = self.known(row)?.address.clone();
+            self.suppress(&address, SuppressionCause::Unreachable, at);
+        }
+        Ok(())
     }
 
     pub(super) fn opt_out(&mut self, row: i64, at: Wall) -> LedgerResult<()> {

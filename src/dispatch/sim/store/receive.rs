@@ -118,6 +118,12 @@ impl State {
             let address = self.known(row)?.address.clone();
             self.suppress(&address, cause, record.at);
         }
+        if matches!(
+            record.status,
+            ReceiptStatus::Bounced | ReceiptStatus::BouncedForNow
+        ) {
+            self.note_miss((id, row), record.reason, record.at)?;
+        }
         self.broadcast_mut(id)?.see_whether_done();
         Ok(if before == after {
             Effect::Repeated

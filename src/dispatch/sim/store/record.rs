@@ -71,6 +71,9 @@ impl State {
             let address = self.known(row)?.address.clone();
             self.suppress(&address, SuppressionCause::AddressUnknown, at);
         }
+        if recorded.follow == Follow::Failed {
+            self.note_miss((id, row), recorded.reason, at)?;
+        }
         if let Some(id) = &recorded.provider_id {
             self.join_parked(recorded, id)?;
         }

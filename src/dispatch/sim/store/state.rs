@@ -35,6 +35,8 @@ pub(super) struct State {
     pub(super) rows: BTreeMap<Address, i64>,
     pub(super) subscriptions: BTreeMap<(AddressKind, i64), Subscription>,
     pub(super) suppressed: BTreeMap<Address, (SuppressionCause, Wall)>,
+    /// Messages that missed their address lately, by row and broadcast.
+    pub(super) misses: BTreeMap<(i64, BroadcastId), Wall>,
     pub(super) staged: BTreeMap<u64, Vec<NewSubscriber>>,
     /// The first has number 1.
     pub(super) broadcasts: Vec<Broadcast>,

@@ -383,7 +383,8 @@ fn reason_of(cause: SuppressionCause) -> Reason {
         SuppressionCause::OptOut => Reason::OptedOut,
         SuppressionCause::AddressUnknown
         | SuppressionCause::Manual
-        | SuppressionCause::Complaint => Reason::Suppressed,
+        | SuppressionCause::Complaint
+        | SuppressionCause::Unreachable => Reason::Suppressed,
     }
 }
 
