@@ -3,8 +3,11 @@
 mod corpus;
 mod http;
 mod mail;
+mod provider;
 mod relay;
 mod requests;
 mod smtp;
 mod stage;
+mod table;
 mod texts;
+mod tls;

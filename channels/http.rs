@@ -52,8 +52,17 @@ impl Outlet {
     /// # Errors
     /// When the secure-connection library cannot be set up.
     pub(crate) fn new(guard: Guard, timeout: Duration) -> Result<Self, Refusal> {
+        Self::trusting(guard, timeout, &[])
+    }
+
+    /// The same, trusting these roots beside the public ones.
+    pub(crate) fn trusting(
+        guard: Guard,
+        timeout: Duration,
+        more: &[Certificate],
+    ) -> Result<Self, Refusal> {
         let client = |reach| {
-            client(&guard, reach, timeout).map_err(|error| {
+            client(&guard, reach, timeout, more).map_err(|error| {
                 let why = format!("the HTTP client cannot be set up: {}", error.without_url());
                 Refusal::new("via", "no_client", why)
             })
@@ -137,11 +146,17 @@ impl Silence {
     clippy::disallowed_methods,
     reason = "this is the one place where clients are made"
 )]
-fn client(guard: &Guard, reach: Reach, timeout: Duration) -> reqwest::Result<Client> {
-    let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS
+fn client(
+    guard: &Guard,
+    reach: Reach,
+    timeout: Duration,
+    more: &[Certificate],
+) -> reqwest::Result<Client> {
+    let mut roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS
         .iter()
         .map(|root| Certificate::from_der(root))
         .collect::<reqwest::Result<Vec<_>>>()?;
+    roots.extend_from_slice(more);
     Client::builder()
         .dns_resolver(guard.resolver(reach))
         .redirect(redirect::Policy::none())

@@ -212,7 +212,7 @@ impl Mastodon {
                 _ => field("error").is_some(),
             },
             wait: reply.wait(now).or_else(|| reset(reply, now)),
-            reference: link.map(|link| link.chars().take(255).collect()),
+            reference: link.map(str::to_owned),
         };
         Verdict::new(MANNER.outcome(answer, now), reply.status.to_string())
     }

@@ -2,7 +2,7 @@
 
 mod signature;
 
-use crate::classify::http::{Answer, Manner};
+use crate::classify::http::{Answer, Manner, identifier};
 use crate::http::{Outlet, Reply};
 use crate::registry::{Surroundings, between};
 use crate::{secret, sms_text};
@@ -303,7 +303,7 @@ fn read(reply: &Reply, now: Wall) -> Verdict {
     let failure = statuses.iter().find(|status| *status != "0");
     let outcome = match failure {
         None => Outcome::Accepted {
-            reference: reference.map(|id| id.chars().take(64).collect()),
+            reference: reference.as_deref().map(identifier),
         },
         // Some parts went and some did not: somebody may have read half a sentence.
         Some(_) if statuses.iter().any(|status| status == "0") => Outcome::Unknown {

@@ -38,7 +38,7 @@ impl Manner {
         let refused = |reason| Outcome::ChannelRefused { reason, scope };
         match answer.status {
             200..=299 if answer.own_body => Outcome::Accepted {
-                reference: answer.reference,
+                reference: answer.reference.map(|id| identifier(&id)),
             },
             0..=299 => Outcome::Unknown {
                 reason: Reason::Protocol,
@@ -116,6 +116,11 @@ impl Manner {
             },
         }
     }
+}
+
+/// A provider's identifier is opaque, but it is kept short and printable.
+pub(crate) fn identifier(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(255).collect()
 }
 
 #[cfg(test)]

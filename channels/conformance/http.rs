@@ -1,203 +1,143 @@
 //! Every adapter that speaks HTTP, whatever its provider answers.
 
-use crate::conformance::stage::{KINDS, Play, Stage, adapter, answer, play, scope, success};
-use crate::fixture::NOW;
+use super::provider::{PROVIDERS, Provider};
+use super::stage::{Play, Stage, answer, play};
+use super::table::{Row, TABLE};
+use crate::fixture::surroundings;
+use crate::http::Outlet;
+use crate::registry::KINDS;
 use futures_util::future::join_all;
+use oyez_domain::Channel;
 use oyez_domain::outcome::{Outcome, Reason};
+use oyez_domain::parcel::Parcel;
+use reqwest::Method;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
+/// Kinds that speak no HTTP: the mail relay has a suite of its own (`smtp`), a folder answers nothing.
+const WITHOUT_HTTP: [&str; 2] = ["smtp", "file"];
+
+#[test]
+fn every_kind_of_the_registry_is_under_test() {
+    for kind in KINDS {
+        let tested = PROVIDERS.iter().any(|provider| provider.kind == kind.kind);
+        assert!(
+            tested != WITHOUT_HTTP.contains(&kind.kind),
+            "{} is missing in conformance/provider.rs",
+            kind.kind
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_wrong_answer_means_what_the_table_says() {
+    // All adapters are made before the first deadline begins: each reads every root certificate.
+    let mut ready = Vec::new();
+    for provider in &PROVIDERS {
+        let stage = Stage::playing(Play::Say(Vec::new())).await;
+        let (channel, parcel) = provider.adapter(&format!("http://{}", stage.address));
+        ready.push((provider, stage, channel, parcel));
+    }
+    let every = |(provider, stage, channel, parcel)| every_row(provider, stage, channel, parcel);
+    join_all(ready.into_iter().map(every)).await;
+}
+
+async fn every_row(provider: &Provider, stage: Stage, channel: Arc<dyn Channel>, parcel: Parcel) {
+    let kind = provider.kind;
+    let keyed = Provider::is_keyed(&*channel);
+    for Row { case, play, means } in TABLE {
+        stage.plays(play(provider));
+        let before = stage.heard().len();
+        let deadline = tokio::time::timeout(Duration::from_secs(20), channel.send(&parcel));
+        let verdict = deadline.await.expect("it ends by itself");
+        let expected = means.outcome(provider, keyed);
+        assert_eq!(verdict.outcome, expected, "{kind}: {case}");
+        let heard = stage.heard().len() - before;
+        assert_eq!(heard, 1, "{kind}: {case}: nothing is followed or repeated");
+    }
+}
+
 #[tokio::test]
 async fn what_the_provider_takes_is_accepted_with_its_identifier() {
-    for (kind, identifier) in [
-        ("webhook", None),
-        ("mastodon", Some("https://m.example/@wcc/42")),
-        ("sms_http", Some("m-7")),
+    for provider in &PROVIDERS {
+        let (status, body) = provider.success;
+        let (verdict, heard) = play(provider, Play::Say(answer(status, "", body))).await;
+        let reference = provider.identifier.map(str::to_owned);
+        assert_eq!(
+            verdict.outcome,
+            Outcome::Accepted { reference },
+            "{}",
+            provider.kind
+        );
+        assert_eq!(heard.len(), 1, "{}", provider.kind);
+    }
+}
+
+#[tokio::test]
+async fn an_identifier_is_opaque_short_and_printable_and_may_come_twice() {
+    let long = "x".repeat(10_000);
+    for (given, kept) in [
+        (long.as_str(), &long[..255]),
+        ("a\\u0000\\u001b[31m\\r\\nb", "a[31mb"),
+        ("seen before", "seen before"),
+        ("seen before", "seen before"),
     ] {
-        let (status, body) = success(kind);
-        let (verdict, heard) = play(kind, Play::Say(answer(status, "", body))).await;
-        let reference = identifier.map(str::to_owned);
-        assert_eq!(verdict.outcome, Outcome::Accepted { reference }, "{kind}");
-        assert_eq!(heard.len(), 1, "{kind}");
-    }
-}
-
-/// A message to one partner may be repeated under the same id, so its 5xx are outages; a gateway's are not.
-fn has_native_key(kind: &str) -> bool {
-    kind != "sms_http"
-}
-
-#[tokio::test]
-async fn too_fast_is_a_wait_for_as_long_as_the_provider_says() {
-    for kind in KINDS {
-        for (header, seconds) in [
-            ("retry-after: 7\r\n", 7),
-            ("retry-after: 1.2\r\n", 2),
-            ("retry-after: Thu, 27 Nov 2025 10:30:45 GMT\r\n", 45),
-            ("retry-after: -5\r\n", 1),
-            ("retry-after: 1e12\r\n", 3600),
-            ("retry-after: soon\r\n", 30),
-            ("retry-after: 3\r\nretry-after: 9\r\n", 9),
-            ("", 30),
-        ] {
-            let (verdict, _) = play(kind, Play::Say(answer(429, header, "{}"))).await;
-            let until = NOW.plus(Duration::from_secs(seconds));
-            let scope = scope(kind);
+        for provider in &PROVIDERS {
+            let Some(names) = provider.names else {
+                continue;
+            };
+            let body = names.replace("{id}", given);
+            let (status, _) = provider.success;
+            let (verdict, _) = play(provider, Play::Say(answer(status, "", &body))).await;
+            let reference = Some(kept.to_owned());
             assert_eq!(
                 verdict.outcome,
-                Outcome::Throttled { until, scope },
-                "{kind} {header}"
+                Outcome::Accepted { reference },
+                "{}",
+                provider.kind
             );
         }
     }
 }
 
 #[tokio::test]
-async fn a_refusal_of_ours_pauses_and_rejects_nobody() {
-    for kind in KINDS {
-        for (status, reason) in [
-            (301, Reason::Misconfigured),
-            (307, Reason::Misconfigured),
-            (401, Reason::AuthFailed),
-            (402, Reason::NoCredit),
-            (403, Reason::Misconfigured),
-            (404, Reason::Misconfigured),
-        ] {
-            let headers = "location: http://127.0.0.1:9/elsewhere\r\n";
-            let (verdict, heard) = play(kind, Play::Say(answer(status, headers, ""))).await;
-            let scope = scope(kind);
-            assert_eq!(
-                verdict.outcome,
-                Outcome::ChannelRefused { reason, scope },
-                "{kind} {status}"
-            );
-            assert_eq!(heard.len(), 1, "nothing is followed or tried again");
-        }
-    }
-}
-
-#[tokio::test]
-async fn an_endpoint_that_is_gone_is_gone_for_its_partner_only() {
-    let (verdict, _) = play("webhook", Play::Say(answer(410, "", ""))).await;
-    let gone = Outcome::Rejected {
-        reason: Reason::EndpointGone,
-        suppress: false,
-    };
-    assert_eq!(verdict.outcome, gone);
-}
-
-#[tokio::test]
-async fn a_fault_is_believed_only_from_the_api_itself() {
-    let own = r#"{"error":"temporary","code":"unavailable"}"#;
-    for kind in KINDS {
-        for (status, body) in [
-            (503, own),
-            (502, own),
-            (503, "<html>oops"),
-            (502, ""),
-            (504, ""),
-            (500, ""),
-        ] {
-            let (verdict, _) = play(kind, Play::Say(answer(status, "", body))).await;
-            let scope = scope(kind);
-            let reason = Reason::ProviderDown;
-            let taken_by_nobody = has_native_key(kind) || (status == 503 && body == own);
-            let expected = if taken_by_nobody {
-                Outcome::ChannelDown { reason, scope }
-            } else {
-                Outcome::Unknown { reason }
-            };
-            assert_eq!(verdict.outcome, expected, "{kind} {status} {body}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_silent_or_cut_off_provider_may_have_sent_it() {
-    let mut cases = Vec::new();
-    for kind in KINDS {
-        let (status, body) = success(kind);
-        let half_a_head = answer(status, "", body)[..12].to_vec();
-        for (play_this, reason) in [
-            (Play::SayAndHang(Vec::new()), Reason::Timeout),
-            (Play::SayAndCut(Vec::new()), Reason::Uncertain),
-            (Play::SayAndCut(half_a_head.clone()), Reason::Uncertain),
-            (Play::SayAndHang(half_a_head), Reason::Timeout),
-        ] {
-            let stage = Stage::playing(play_this).await;
-            let (channel, parcel) = adapter(kind, stage.address);
-            cases.push(async move {
-                let verdict = channel.send(&parcel).await;
-                assert_eq!(verdict.outcome, Outcome::Unknown { reason }, "{kind}");
-                let heard = stage.heard().len();
-                assert_eq!(heard, 1, "{kind}: nothing is repeated below the ledger");
-            });
-        }
-    }
-    join_all(cases).await;
-}
-
-#[tokio::test]
-async fn a_success_without_its_body_is_no_success() {
-    for kind in ["mastodon", "sms_http"] {
-        let (status, body) = success(kind);
-        let whole = answer(status, "", body);
-        let cut = whole[..whole.len() - 3].to_vec();
-        for play_this in [
-            Play::SayAndCut(cut.clone()),
-            Play::SayAndHang(cut),
-            Play::Say(answer(
-                200,
-                "content-type: text/html\r\n",
-                "<html>Please log in</html>",
-            )),
-            Play::Say(answer(200, "", "")),
-            Play::Say(answer(200, "", r#"{"status":"error"}"#)),
-            Play::Say(answer(200, "", r#"{"id":"42","url""#)),
-        ] {
-            let (verdict, _) = play(kind, play_this).await;
-            let unknown = Outcome::Unknown {
-                reason: Reason::Protocol,
-            };
-            assert_eq!(verdict.outcome, unknown, "{kind}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn an_answer_without_end_is_cut_off_in_time_and_size() {
-    let head =
-        |status| format!("HTTP/1.1 {status} X\r\ncontent-length: 10000000000\r\n\r\n").into_bytes();
-    for kind in KINDS {
-        for play_this in [Play::Flood(head(200)), Play::Drip(head(200))] {
-            let deadline = tokio::time::timeout(Duration::from_secs(5), play(kind, play_this));
-            let (verdict, _) = deadline.await.expect("it ends by itself");
-            let expected = match kind {
-                "webhook" => Outcome::Accepted { reference: None },
-                _ => Outcome::Unknown {
-                    reason: Reason::Protocol,
-                },
-            };
-            assert_eq!(verdict.outcome, expected, "{kind}");
-        }
+async fn a_fault_is_believed_from_the_api_itself() {
+    for provider in PROVIDERS.iter().filter(|p| !p.own_fault.is_empty()) {
+        let (reason, scope) = (Reason::ProviderDown, provider.scope());
+        let said = answer(503, "", provider.own_fault);
+        let (verdict, _) = play(provider, Play::Say(said)).await;
+        let down = Outcome::ChannelDown { reason, scope };
+        assert_eq!(verdict.outcome, down, "{}", provider.kind);
     }
 }
 
 #[tokio::test]
 async fn a_provider_that_cannot_be_reached_is_down_and_has_nothing() {
-    for kind in KINDS {
+    for provider in &PROVIDERS {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
         drop(listener);
-        let (channel, parcel) = adapter(kind, address);
-        let down = |reason| Outcome::ChannelDown {
-            reason,
-            scope: scope(kind),
-        };
+        let (channel, parcel) = provider.adapter(&base);
+        let (reason, scope) = (Reason::Connect, provider.scope());
+        let down = Outcome::ChannelDown { reason, scope };
         assert_eq!(
             channel.send(&parcel).await.outcome,
-            down(Reason::Connect),
-            "{kind}"
+            down,
+            "{}",
+            provider.kind
         );
     }
+}
+
+#[tokio::test]
+async fn no_more_than_64_kib_of_an_answer_are_kept() {
+    let flood = b"HTTP/1.1 200 X\r\ncontent-length: 10000000000\r\n\r\n".to_vec();
+    let stage = Stage::playing(Play::Flood(flood)).await;
+    let guard = surroundings().network.guard();
+    let outlet = Outlet::new(guard, Duration::from_secs(10)).unwrap();
+    let url = format!("http://{}/", stage.address).parse().unwrap();
+    let request = outlet.request(Method::GET, url).unwrap();
+    let reply = outlet.reply(request).await.unwrap();
+    assert_eq!(reply.body.len(), 64 * 1024);
 }

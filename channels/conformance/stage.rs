@@ -1,10 +1,7 @@
-//! A provider played by a script, and an adapter of each kind that talks to it.
+//! A provider played by a script.
 
-use crate::fixture::{channel, notice, parcel};
-use oyez_domain::Channel;
-use oyez_domain::outcome::{Scope, Verdict};
-use oyez_domain::parcel::Parcel;
-use serde_json::json;
+use super::provider::Provider;
+use oyez_domain::outcome::Verdict;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -30,6 +27,7 @@ pub(super) enum Play {
 /// A server that plays one thing to everybody and keeps what it was told.
 pub(super) struct Stage {
     pub(super) address: SocketAddr,
+    play: Arc<Mutex<Play>>,
     heard: Arc<Mutex<Vec<String>>>,
     _tasks: JoinSet<()>,
 }
@@ -41,17 +39,25 @@ impl Stage {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let mut tasks = JoinSet::new();
         let ears = Arc::clone(&heard);
+        let play = Arc::new(Mutex::new(play));
+        let script = Arc::clone(&play);
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                connections.spawn(serve(stream, play.clone(), Arc::clone(&ears)));
+                connections.spawn(serve(stream, Arc::clone(&script), Arc::clone(&ears)));
             }
         });
         Self {
             address,
+            play,
             heard,
             _tasks: tasks,
         }
+    }
+
+    /// Plays something else from the next request on.
+    pub(super) fn plays(&self, play: Play) {
+        *self.play.lock().unwrap() = play;
     }
 
     pub(super) fn heard(&self) -> Vec<String> {
@@ -59,9 +65,10 @@ impl Stage {
     }
 }
 
-pub(super) async fn serve(mut stream: TcpStream, play: Play, heard: Arc<Mutex<Vec<String>>>) {
+async fn serve(mut stream: TcpStream, play: Arc<Mutex<Play>>, heard: Arc<Mutex<Vec<String>>>) {
     while let Some(request) = read_request(&mut stream).await {
         heard.lock().unwrap().push(request);
+        let play = play.lock().unwrap().clone();
         if perform(&mut stream, &play).await.is_none() {
             return;
         }
@@ -116,56 +123,9 @@ pub(super) fn answer(status: u16, headers: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n{headers}\r\n{body}").into_bytes()
 }
 
-/// The kinds under test.
-pub(super) const KINDS: [&str; 3] = ["webhook", "mastodon", "sms_http"];
-
-/// A secret that must not be seen anywhere.
-pub(super) const TOKEN: &str = "very-secret-token";
-
-pub(super) fn adapter(kind: &str, at: SocketAddr) -> (Arc<dyn Channel>, Parcel) {
-    let base = format!("http://{at}");
-    let settings = match kind {
-        "webhook" => json!({"timeout_seconds": 1}),
-        "mastodon" => json!({"server": base, "token": TOKEN, "timeout_seconds": 1}),
-        _ => json!({
-            "url": format!("{base}/sms/messages"), "auth": "bearer", "secret": TOKEN, "timeout_seconds": 1,
-            "body": {"kind": "json", "template": r#"{"to":"{to}","text":"{text}","reference":"{ref}"}"#},
-            "id_pointer": "/id", "rules": [
-                {"status": 400, "pointer": "/code", "matches": "^invalid_number$",
-                 "outcome": "rejected", "reason": "number_invalid", "suppress": true}
-            ]
-        }),
-    };
-    let channel = channel(kind, &settings);
-    let rendered = channel.render(&notice()).unwrap();
-    let address = match kind {
-        "webhook" => format!("{base}/hooks/one"),
-        "mastodon" => "test_channel".to_owned(),
-        _ => "+447700900123".to_owned(),
-    };
-    let parcel = parcel(rendered, channel.capabilities().carries, &address);
-    (channel, parcel)
-}
-
-pub(super) async fn play(kind: &str, play: Play) -> (Verdict, Vec<String>) {
+pub(super) async fn play(provider: &Provider, play: Play) -> (Verdict, Vec<String>) {
     let stage = Stage::playing(play).await;
-    let (channel, parcel) = adapter(kind, stage.address);
+    let (channel, parcel) = provider.adapter(&format!("http://{}", stage.address));
     let verdict = channel.send(&parcel).await;
     (verdict, stage.heard())
-}
-
-pub(super) fn success(kind: &str) -> (u16, &'static str) {
-    match kind {
-        "webhook" => (204, ""),
-        "mastodon" => (200, r#"{"id":"42","url":"https://m.example/@wcc/42"}"#),
-        _ => (202, r#"{"id":"m-7","status":"queued"}"#),
-    }
-}
-
-pub(super) fn scope(kind: &str) -> Scope {
-    if kind == "webhook" {
-        Scope::Destination
-    } else {
-        Scope::Channel
-    }
 }

@@ -51,7 +51,7 @@ pub(super) fn read(reply: &Reply, now: Wall) -> Verdict {
             _ => fault.is_some(),
         },
         wait: reply.wait(now),
-        reference: id.map(|id| id.chars().take(64).collect()),
+        reference: id.map(str::to_owned),
     };
     Verdict::new(MANNER.outcome(answer, now), status.to_string())
 }

@@ -1,5 +1,6 @@
 //! A gateway's receipts: whether they are genuine, what they are about, what they say.
 
+use crate::classify::http::identifier;
 use crate::sms_http::rules::{self, Place};
 use aws_lc_rs::{constant_time, hmac};
 use data_encoding::{BASE64, HEXLOWER};
@@ -213,8 +214,8 @@ impl Settings {
             |pointer: &Option<String>| pointer.as_deref().and_then(|pointer| place.at(pointer));
         let status = place.at(&self.status_pointer)?;
         let key = match (at(&self.ref_pointer), at(&self.id_pointer)) {
-            (Some(reference), _) => ReceiptKey::Reference(rules::identifier(&reference)),
-            (None, Some(id)) => ReceiptKey::ProviderId(rules::identifier(&id)),
+            (Some(reference), _) => ReceiptKey::Reference(identifier(&reference)),
+            (None, Some(id)) => ReceiptKey::ProviderId(identifier(&id)),
             (None, None) => return None,
         };
         let Some(status) = self.map.get(status.as_ref()) else {

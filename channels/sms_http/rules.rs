@@ -1,6 +1,6 @@
 //! What a gateway's answer means: its form of success, its own rules (the first that matches counts), then the table.
 
-use crate::classify::http::{Answer, Manner};
+use crate::classify::http::{Answer, Manner, identifier};
 use crate::classify::retry_after;
 use crate::http::Reply;
 use oyez_domain::Refusal;
@@ -258,11 +258,6 @@ impl<'a> Place<'a> {
             Value::Null | Value::Array(_) | Value::Object(_) => None,
         }
     }
-}
-
-/// A provider's identifier is opaque, but it is kept short and printable.
-pub(crate) fn identifier(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(255).collect()
 }
 
 /// A compiled pattern.

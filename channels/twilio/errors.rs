@@ -34,7 +34,7 @@ pub(super) fn read(reply: &Reply, now: Wall) -> Verdict {
             _ => code.is_some(),
         },
         wait: reply.wait(now),
-        reference: sid.map(|sid| sid.chars().take(64).collect()),
+        reference: sid.map(str::to_owned),
     };
     Verdict::new(MANNER.outcome(answer, now), reply.status.to_string())
 }
