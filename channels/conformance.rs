@@ -4,6 +4,7 @@ mod corpus;
 mod http;
 mod mail;
 mod provider;
+mod readme;
 mod relay;
 mod requests;
 mod smtp;
