@@ -203,3 +203,13 @@ fn looked_up(answer: &LookUp) -> Value {
         LookUp::CannotTell => json!("cannot_tell"),
     }
 }
+
+#[test]
+fn every_kind_with_a_provider_has_its_documented_cases() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/corpus/providers");
+    for kind in crate::registry::KINDS {
+        let file = folder.join(format!("{}.jsonl", kind.kind));
+        // A folder answers nothing.
+        assert_eq!(file.exists(), kind.kind != "file", "{}", file.display());
+    }
+}
