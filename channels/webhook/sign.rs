@@ -68,6 +68,13 @@ mod tests {
                 "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
             ),
             (
+                "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+                "msg_01JD0000000000000000000000",
+                1_763_974_800,
+                r#"{"type":"incident.updated","timestamp":"2025-11-24T09:00:00Z","data":{"id":"01JDEXAMPLE","title":"Phones restored"}}"#,
+                "v1,ozhYEP+ZZCG1jo+zZ2Xu/jVdFKbGazYCNka0X9yI4is=",
+            ),
+            (
                 "whsec_b3llei1kb2NzLWV4YW1wbGUtc2VjcmV0LTMyYnl0ZXM=",
                 "msg_01KB1QZ9A1B2C3D4E5F6G7H8J9",
                 1_764_239_400,
