@@ -179,7 +179,8 @@ class Gateway:
 
     smtp = 0
 
-    def __init__(self):
+    def __init__(self, refuses=lambda to: None):
+        """`refuses` gives the status for a number that is not taken; 0 cuts the connection."""
         taken = self.taken = []
 
         class Taking(BaseHTTPRequestHandler):
@@ -187,9 +188,14 @@ class Gateway:
 
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                taken.append((body["to"], body["text"]))
+                status = refuses(body["to"])
+                if status == 0:
+                    self.close_connection = True
+                    return
+                if status is None:
+                    taken.append((body["to"], body["text"]))
                 answer = json.dumps({"id": f"g{len(taken)}"}).encode()
-                self.send_response(202)
+                self.send_response(status or 202)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()

@@ -9,7 +9,7 @@ from stage import Stage
 AT_ONCE, POSTERS = 100, 4
 
 
-@row("same_request", "P14", seconds=240)
+@row("same_request", "P1 P14", seconds=240)
 def same_request(it):
     """A request repeated under its Idempotency-Key has one effect and one answer: 100 at once make one update and release it
     once; and what was acknowledged before a crash is there after it.
