@@ -54,6 +54,11 @@ impl Feeder {
                 () = self.end.cancelled() => return,
                 turn = Arc::clone(&turns).acquire_owned() => turn.ok(),
             };
+            tokio::select! {
+                biased;
+                () = self.end.cancelled() => return,
+                () = self.live.gate.agrees_with_the_ledger() => {}
+            }
             let until = match self.look().await {
                 Look::Found(window, probe) => {
                     let fed = Fed {

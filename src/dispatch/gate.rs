@@ -18,6 +18,10 @@ struct Shut {
     broadcasts: HashSet<BroadcastId>,
     /// Rows of addresses.
     addresses: HashSet<i64>,
+    /// The channel was shut here before the ledger was told.
+    channel_untold: bool,
+    /// So were these broadcasts.
+    untold: HashSet<BroadcastId>,
 }
 
 impl Gate {
@@ -27,9 +31,27 @@ impl Gate {
         !shut.channel && !shut.broadcasts.contains(&broadcast)
     }
 
-    /// Shuts or opens the gate for one broadcast.
+    /// Shuts the gate for one broadcast before the ledger is told. Follow it up with [`Self::set_broadcast`].
+    pub fn shut_broadcast_ahead(&self, broadcast: BroadcastId) {
+        let mut state = self.shut.lock().unwrap_or_else(PoisonError::into_inner);
+        state.broadcasts.insert(broadcast);
+        state.untold.insert(broadcast);
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// Shuts the gate for the whole channel before the ledger is told. Follow it up with [`Self::set_channel`].
+    pub fn shut_channel_ahead(&self) {
+        let mut state = self.shut.lock().unwrap_or_else(PoisonError::into_inner);
+        (state.channel, state.channel_untold) = (true, true);
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// Shuts or opens the gate for one broadcast, as the ledger has it.
     pub fn set_broadcast(&self, broadcast: BroadcastId, shut: bool) {
         let mut state = self.shut.lock().unwrap_or_else(PoisonError::into_inner);
+        state.untold.remove(&broadcast);
         if shut {
             state.broadcasts.insert(broadcast);
         } else {
@@ -39,12 +61,11 @@ impl Gate {
         self.changed.notify_waiters();
     }
 
-    /// Shuts or opens the gate for the whole channel.
+    /// Shuts or opens the gate for the whole channel, as the ledger has it.
     pub fn set_channel(&self, shut: bool) {
-        self.shut
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .channel = shut;
+        let mut state = self.shut.lock().unwrap_or_else(PoisonError::into_inner);
+        (state.channel, state.channel_untold) = (shut, false);
+        drop(state);
         self.changed.notify_waiters();
     }
 
@@ -62,14 +83,63 @@ impl Gate {
 
     /// Returns when this broadcast may no longer send.
     pub async fn closes(&self, broadcast: BroadcastId) {
+        self.until(|shut| shut.channel || shut.broadcasts.contains(&broadcast))
+            .await;
+    }
+
+    /// Returns when the ledger has been told of everything that is shut. Until then it would hand out again and again
+    /// what nobody may send.
+    pub async fn agrees_with_the_ledger(&self) {
+        self.until(|shut| !shut.channel_untold && shut.untold.is_empty())
+            .await;
+    }
+
+    async fn until(&self, holds: impl Fn(&Shut) -> bool) {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            if !self.lets(broadcast) {
+            if holds(&self.shut.lock().unwrap_or_else(PoisonError::into_inner)) {
                 return;
             }
             changed.await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+
+    #[test]
+    fn what_the_ledger_was_not_told_yet_is_known_until_it_was() {
+        let (gate, broadcast) = (Gate::default(), BroadcastId(7));
+        let agrees = || gate.agrees_with_the_ledger().now_or_never().is_some();
+        assert!(agrees() && gate.lets(broadcast));
+        gate.shut_broadcast_ahead(broadcast);
+        assert!(!agrees() && !gate.lets(broadcast) && gate.lets(BroadcastId(8)));
+        gate.set_broadcast(broadcast, true);
+        assert!(agrees() && !gate.lets(broadcast));
+        gate.shut_channel_ahead();
+        assert!(!agrees() && !gate.lets(BroadcastId(8)));
+        gate.set_channel(false);
+        assert!(agrees() && gate.lets(BroadcastId(8)) && !gate.lets(broadcast));
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_hears_of_it_at_once() {
+        let (gate, broadcast) = (Gate::default(), BroadcastId(7));
+        gate.shut_broadcast_ahead(broadcast);
+        let (mut closes, mut agrees) = (
+            Box::pin(gate.closes(BroadcastId(8))),
+            Box::pin(gate.agrees_with_the_ledger()),
+        );
+        assert!((&mut closes).now_or_never().is_none());
+        assert!((&mut agrees).now_or_never().is_none());
+        gate.set_broadcast(broadcast, false);
+        gate.set_broadcast(BroadcastId(8), true);
+        assert!((&mut closes).now_or_never().is_some());
+        assert!((&mut agrees).now_or_never().is_some());
     }
 }

@@ -23,9 +23,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 
-/// How long a busy ledger is asked to keep that a channel is held.
-const RECORDED_WITHIN: Duration = Duration::from_secs(60);
-
 /// What a send needs beside the parcel.
 pub(crate) struct Sender {
     pub(crate) live: Arc<Live>,
@@ -143,7 +140,7 @@ impl Sender {
         let Some(excess) = self.live.runaway.count(departure, self.limits) else {
             return;
         };
-        self.live.gate.set_channel(true);
+        self.live.gate.shut_channel_ahead();
         let line = format!(
             "{}: {excess}. oyez holds this channel and sends nothing more on it until a person resumes it: look first at who got what.",
             self.name()
@@ -155,15 +152,16 @@ impl Sender {
         let channel = Some(&self.live.channel.name);
         self.keep(|| self.ledger.hold_channel(channel, Some(&why), &by))
             .await;
+        self.live.gate.set_channel(true);
     }
 
-    /// Has the ledger keep what is held here already, however busy it is.
+    /// Has the ledger keep what is held here already, however long it is busy or full: until it knows, the channel arms
+    /// nothing.
     async fn keep<'a, T>(&self, hold: impl Fn() -> Answer<'a, T>) {
-        let give_up = self.clock.now().plus(RECORDED_WITHIN);
         loop {
             match hold().await {
                 Ok(_) => return,
-                Err(LedgerError::Busy(_)) if self.clock.now() < give_up => {
+                Err(LedgerError::Busy(_) | LedgerError::Full(_)) => {
                     let soon = self.clock.now().plus(Duration::from_millis(200));
                     self.clock.sleep_until(soon).await;
                 }
@@ -192,12 +190,13 @@ impl Sender {
         if !refused || !self.strikes.refused(broadcast, armed.ordinal) {
             return;
         }
-        self.live.gate.set_broadcast(broadcast, true);
+        self.live.gate.shut_broadcast_ahead(broadcast);
         let at = self.clock.wall();
         let by = engine(at);
         let channel = Some(&self.live.channel.name);
         self.keep(|| self.ledger.hold_update(update, channel, true, &by))
             .await;
+        self.live.gate.set_broadcast(broadcast, true);
         let line = format!(
             "{}: the message itself was refused three times in a row. Held: change it and send a correction, or resume.",
             self.name()

@@ -200,7 +200,14 @@ impl Lives {
         self.planner.notified().await;
     }
 
-    /// Shuts or opens the gate of one broadcast.
+    /// Shuts the gate of one broadcast before the ledger is told.
+    pub fn shut_gate_ahead(&self, channel: &ChannelName, broadcast: BroadcastId) {
+        if let Some(live) = self.by_name.get(channel) {
+            live.gate.shut_broadcast_ahead(broadcast);
+        }
+    }
+
+    /// Shuts or opens the gate of one broadcast, as the ledger has it.
     pub fn set_gate(&self, channel: &ChannelName, broadcast: BroadcastId, shut: bool) {
         if let Some(live) = self.by_name.get(channel) {
             live.gate.set_broadcast(broadcast, shut);

@@ -27,8 +27,6 @@ const KEEP_ARMED: Duration = Duration::from_secs(2);
 const LONGEST_WINDOW: Duration = Duration::from_secs(1);
 /// While a share of the limit is in use, the share is looked at this often.
 const LOOK_AT_SHARE: Duration = Duration::from_secs(1);
-/// The wait after a window of which nothing could leave.
-const BREATH: Duration = Duration::from_millis(100);
 /// Rendered messages kept at most.
 const MESSAGES_KEPT: usize = 64;
 
@@ -149,9 +147,6 @@ impl Worker {
             };
             let Some(leaves) = leaves else {
                 self.give_back(&window, at).await;
-                if at == 0 {
-                    self.breathe().await;
-                }
                 break;
             };
             let job = Job {
@@ -302,16 +297,6 @@ impl Worker {
             .adapter
             .render(&notice)
             .map_err(|fault| fault.to_string())
-    }
-
-    /// The ledger may not have heard yet why nothing may leave. Without a breath the same window would come and go.
-    async fn breathe(&self) {
-        let rested = self.clock.now().plus(BREATH);
-        tokio::select! {
-            biased;
-            () = self.end.cancelled() => {}
-            () = self.clock.sleep_until(rested) => {}
-        }
     }
 
     /// Gives back a window's deliveries from the `at`-th on. What cannot be given back is found as orphans later.

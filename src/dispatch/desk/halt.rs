@@ -150,7 +150,7 @@ impl Desk {
     async fn shut(&self, update: UpdateId, channel: Option<&ChannelName>) -> DeskResult<()> {
         for view in self.views(update, channel).await? {
             if view.state != BroadcastState::Done {
-                self.lives.set_gate(&view.channel, view.id, true);
+                self.lives.shut_gate_ahead(&view.channel, view.id);
             }
         }
         Ok(())
