@@ -1,6 +1,7 @@
 //! Starts and stops the loops, and holds what is alive: each channel with its gate, breakers and meters.
 
 use crate::ahead::Ahead;
+use crate::breaker::Arming;
 use crate::breakers::Breakers;
 use crate::desk::Desk;
 use crate::errands::Errands;
@@ -96,6 +97,20 @@ impl Live {
 
     pub(crate) fn share(&self) -> f64 {
         self.breakers.share(self.clock.now())
+    }
+
+    /// How many deliveries may be armed at this moment without asking anybody; none while the channel sends nothing or
+    /// tries one.
+    pub(crate) fn rows_at_once(&self) -> u32 {
+        match self.breakers.arming(self.clock.now()) {
+            Arming::Freely => self.ahead.rows(self.share()),
+            Arming::One | Arming::OneAfterCheck | Arming::NotBefore(_) => 0,
+        }
+    }
+
+    /// The partners for whom nothing is to be armed, and until when.
+    pub(crate) fn not_to_arm(&self) -> Vec<(String, Wall)> {
+        self.breakers.not_to_arm(self.moment())
     }
 
     /// One delivery was armed to be tried.

@@ -191,6 +191,7 @@ macro_rules! ledger_promises {
             only_an_idle_channel_starts_with_the_release,
             a_post_goes_to_the_channels_own_account,
             a_statement_is_frozen_at_release,
+            a_release_announces_nothing_for_who_is_shut,
             a_shut_destination_waits_uncharged_and_holds_up_nobody,
             a_retry_waits_on_for_a_shut_destination,
             nothing_expires_while_the_clock_is_not_trusted,

@@ -4,6 +4,7 @@ use super::{Desk, DeskResult};
 use crate::preview::previews;
 use crate::progress::Progress;
 use crate::settings::ConfiguredChannel;
+use crate::supervisor::Live;
 use oyez_domain::id::UpdateId;
 use oyez_domain::ledger::{Done, Idempotency, NewBroadcast, ReleaseOrder};
 use oyez_domain::time::Wall;
@@ -33,7 +34,7 @@ impl Desk {
             .plus(Duration::from_secs(self.settings.useful_seconds));
         let broadcasts = channels
             .iter()
-            .map(|channel| new_broadcast(channel, notice.update.urgent, expires_at))
+            .map(|channel| self.new_broadcast(channel, notice.update.urgent, expires_at))
             .collect();
         let (page_rows, chunk_rows) = (self.settings.page_rows, self.settings.chunk_rows);
         let order = ReleaseOrder {
@@ -68,20 +69,28 @@ impl Desk {
             replayed: released.replayed,
         })
     }
-}
 
-fn new_broadcast(channel: &ConfiguredChannel, urgent: bool, expires_at: Wall) -> NewBroadcast {
-    let holds_unknown = channel.holds_unknown(urgent);
-    let capabilities = channel.adapter.capabilities();
-    let pace = &channel.settings.pace;
-    NewBroadcast {
-        channel: channel.name.clone(),
-        kind: capabilities.kind.to_owned(),
-        carries: capabilities.carries,
-        duplicate_bound: pace.duplicate_bound(),
-        window_rows: pace.window_rows(holds_unknown),
-        holds_unknown,
-        receipts_by_provider_id: capabilities.receipts_by_provider_id,
-        expires_at,
+    fn new_broadcast(
+        &self,
+        channel: &ConfiguredChannel,
+        urgent: bool,
+        expires_at: Wall,
+    ) -> NewBroadcast {
+        let holds_unknown = channel.holds_unknown(urgent);
+        let capabilities = channel.adapter.capabilities();
+        let pace = &channel.settings.pace;
+        let live = self.lives.get(&channel.name);
+        NewBroadcast {
+            channel: channel.name.clone(),
+            kind: capabilities.kind.to_owned(),
+            carries: capabilities.carries,
+            duplicate_bound: pace.duplicate_bound(),
+            window_rows: pace.window_rows(holds_unknown),
+            holds_unknown,
+            receipts_by_provider_id: capabilities.receipts_by_provider_id,
+            expires_at,
+            first_rows: live.map_or(0, Live::rows_at_once),
+            shut_destinations: live.map_or_else(Vec::new, Live::not_to_arm),
+        }
     }
 }

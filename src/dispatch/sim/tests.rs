@@ -8,6 +8,7 @@ mod fair;
 mod figures;
 mod incident_order;
 mod outage;
+mod releasing;
 mod runaway;
 mod seeded_bugs;
 mod seeds;

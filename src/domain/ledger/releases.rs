@@ -28,6 +28,10 @@ pub struct NewBroadcast {
     pub receipts_by_provider_id: bool,
     /// The last moment at which a delivery is still useful.
     pub expires_at: Wall,
+    /// Ordinals of the window that is armed with the release, at most; 0 while nothing may leave on the channel.
+    pub first_rows: u32,
+    /// Destinations that may not be called before a moment; what goes there waits until then, uncharged.
+    pub shut_destinations: Vec<(String, Wall)>,
 }
 
 /// A release: everything that happens in its one transaction.

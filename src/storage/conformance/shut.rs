@@ -56,6 +56,39 @@ fn names(window: &Window) -> Vec<&str> {
     names.collect()
 }
 
+/// A release asks as a worker does: it announces nothing for a partner who is shut, and nothing at all while nothing may
+/// leave on the channel.
+pub async fn a_release_announces_nothing_for_who_is_shut(store: &dyn Store) {
+    let mut stage = with_partners(store, &["camden", "islington", "lambeth"]).await;
+    let planned = Plan {
+        window_rows: 3,
+        shut: vec![("islington".to_owned(), at(100))],
+        ..plan()
+    };
+    let first = first_window(&stage.release(&planned).await);
+    assert_eq!(names(&first), ["camden", "lambeth"]);
+    stage.accept(&first, at(11)).await;
+    assert_eq!(take(&stage, at(12), &[]).await, Taken::Idle(Some(at(100))));
+    let late = window(&stage, at(100), &[]).await;
+    assert_eq!(names(&late), ["islington"]);
+    assert_eq!((late.armed[0].attempt, late.armed[0].charged), (1, 0));
+    stage.accept(&late, at(101)).await;
+    let shut = Plan {
+        first_rows: 0,
+        released_after: 110,
+        ..planned
+    };
+    let released = stage.release(&shut).await;
+    assert!(
+        released
+            .broadcasts
+            .iter()
+            .all(|(.., window)| window.is_none())
+    );
+    assert_eq!(window(&stage, at(111), &[]).await.armed.len(), 3);
+    stage.check_truth().await;
+}
+
 /// One partner is shut: nothing is announced for it before its time, nothing charged, and the others go on.
 pub async fn a_shut_destination_waits_uncharged_and_holds_up_nobody(store: &dyn Store) {
     let mut stage = with_partners(store, &["camden", "islington", "lambeth"]).await;

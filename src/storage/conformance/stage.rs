@@ -84,6 +84,10 @@ pub struct Plan {
     pub supersedes: bool,
     /// The key of the request.
     pub key: Option<Idempotency>,
+    /// Ordinals that may be armed with the release.
+    pub first_rows: u32,
+    /// Destinations that are shut.
+    pub shut: Vec<(String, Wall)>,
 }
 
 impl Default for Plan {
@@ -100,6 +104,8 @@ impl Default for Plan {
             incident: None,
             supersedes: false,
             key: None,
+            first_rows: u32::MAX,
+            shut: Vec::new(),
         }
     }
 }
@@ -344,6 +350,8 @@ pub fn order(update: &Update, plan: &Plan) -> ReleaseOrder {
                 holds_unknown: plan.holds_unknown,
                 receipts_by_provider_id: true,
                 expires_at: at(plan.expires_after),
+                first_rows: plan.first_rows,
+                shut_destinations: plan.shut.clone(),
             })
             .collect(),
         supersedes: plan.supersedes,

@@ -84,7 +84,11 @@ pub(super) fn release(
     };
     let mut released = Vec::with_capacity(broadcasts.len());
     for (mut broadcast, new) in broadcasts.into_iter().zip(&order.broadcasts) {
-        let window = first_window(connection, &mut broadcast, moment)?;
+        let moment = Moment {
+            shut: &new.shut_destinations,
+            ..moment
+        };
+        let window = first_window(connection, &mut broadcast, new.first_rows, moment)?;
         released.push((broadcast.id, new.channel.clone(), window));
     }
     let answer = Answered {
@@ -191,10 +195,11 @@ fn refuse_nobody(connection: &Connection, broadcasts: &mut [Broadcast]) -> Step<
     Ok(())
 }
 
-/// Arms the first window unless the channel is held or has something else to do first.
+/// Arms the first window unless the channel is held or has something else to do first, or nothing may leave on it.
 fn first_window(
     connection: &Connection,
     broadcast: &mut Broadcast,
+    rows: u32,
     moment: Moment<'_>,
 ) -> Step<Option<SealedWindow>> {
     let busy = connection
@@ -205,8 +210,7 @@ fn first_window(
         .query_row(params![broadcast.channel, broadcast.id.0], |_| Ok(()))
         .optional()?
         .is_some();
-    if !busy && held(connection, &broadcast.channel)?.is_none() {
-        let rows = broadcast.window_rows;
+    if rows > 0 && !busy && held(connection, &broadcast.channel)?.is_none() {
         if let Found::Window(window) =
             fresh(connection, broadcast, rows, &Order::default(), moment)?
         {

@@ -101,18 +101,17 @@ impl State {
 
     /// The first window, unless the channel is held or has something else to do first.
     fn first_window(&mut self, id: BroadcastId, moment: Moment) -> LedgerResult<Option<Window>> {
-        let (channel, rows) = {
-            let broadcast = self.broadcast(id)?;
-            (broadcast.rules.channel.clone(), broadcast.rules.window_rows)
-        };
+        let rules = &self.broadcast(id)?.rules;
+        let (channel, rows) = (rules.channel.clone(), rules.first_rows);
+        let shut = rules.shut_destinations.clone();
         let busy = self.broadcasts.iter().any(|other| {
             let in_flight = other.deliveries.iter().any(Delivery::is_armed);
             other.id < id && other.rules.channel == channel && (other.is_open() || in_flight)
         });
-        let window = if busy || self.held(&channel).is_some() {
+        let window = if rows == 0 || busy || self.held(&channel).is_some() {
             None
         } else {
-            self.arm_fresh(id, rows, &[], moment)?
+            self.arm_fresh(id, rows, &shut, moment)?
         };
         self.broadcast_mut(id)?.see_whether_done();
         Ok(window)
