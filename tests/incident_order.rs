@@ -69,6 +69,39 @@ async fn nobody_gets_the_newer_update_before_the_older_is_settled() {
     office.is_in_order().await;
 }
 
+/// One message in four seconds, and the next two of the older update are armed already when its correction comes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_correction_on_a_slow_channel_is_the_next_that_leaves() {
+    let channels = json!({ EMAIL: { "pace": { "rate_per_second": 0.25, "concurrency": 8 } } });
+    let office = Office::open(channels, json!({})).await;
+    office.populate(20).await;
+    let incident = office.open_incident().await;
+    let older = office.write_update(json!({ "incident": incident })).await;
+    let correction = json!({ "incident": incident, "kind": "correction" });
+    let correction = office.write_update(correction).await;
+    office.release(older).await;
+    office.accepted(older, EMAIL, 2).await;
+    let released_at = office.now_us();
+    office.release(correction).await;
+    office.accepted(correction, EMAIL, 1).await;
+    let corrects = office.broadcast(correction, EMAIL).await.broadcast;
+    let log = office.log(EMAIL).into_iter();
+    let since: Vec<_> = log
+        .filter(|record| record.effect && record.t_us > released_at)
+        .map(|record| {
+            let (broadcast, _) = office.desk.reference_key.open(&record.key).unwrap();
+            (broadcast, record.t_us - released_at)
+        })
+        .collect();
+    let (broadcast, after_us) = since[0];
+    assert_eq!(
+        broadcast, corrects,
+        "the older update came first: {since:?}"
+    );
+    assert!(after_us <= 5_000_000, "{after_us} µs");
+    office.is_in_order().await;
+}
+
 /// A long queue of one incident; an urgent update of another is released in the middle of it.
 async fn an_urgent_update_overtakes(rate: u32, people: u32) {
     let office = office(rate, people, json!({})).await;

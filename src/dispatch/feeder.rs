@@ -2,6 +2,7 @@
 
 use crate::breaker::Arming;
 use crate::clock_guard::ClockGuard;
+use crate::gate::Round;
 use crate::supervisor::{Live, Probe};
 use oyez_domain::ledger::{Ask, Ledger, Taken, Window};
 use oyez_domain::time::Boot;
@@ -21,6 +22,8 @@ const CHECK: Duration = Duration::from_secs(30);
 /// A window on its way to the worker, with the feeder's turn to arm the next.
 pub(crate) struct Fed {
     pub(crate) window: Window,
+    /// When it was armed; it ends with its round.
+    pub(crate) round: Round,
     /// Given back when the next window may be armed.
     pub(crate) turn: Option<OwnedSemaphorePermit>,
     /// The window is the one delivery that is tried.
@@ -59,10 +62,12 @@ impl Feeder {
                 () = self.end.cancelled() => return,
                 () = self.live.gate.agrees_with_the_ledger() => {}
             }
+            let round = self.live.gate.round();
             let until = match self.look().await {
                 Look::Found(window, probe) => {
                     let fed = Fed {
                         window,
+                        round,
                         turn,
                         probe,
                     };

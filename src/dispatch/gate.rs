@@ -5,6 +5,10 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::Notify;
 
+/// The time between two moments at which a channel's open windows were ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Round(u64);
+
 /// One channel's gate. Closing it is heard at once by whoever waits for a slot or a permit.
 #[derive(Debug, Default)]
 pub struct Gate {
@@ -22,6 +26,8 @@ struct Shut {
     channel_untold: bool,
     /// So were these broadcasts.
     untold: HashSet<BroadcastId>,
+    /// How often all open windows were ended.
+    round: Round,
 }
 
 impl Gate {
@@ -81,10 +87,30 @@ impl Gate {
         !shut.addresses.contains(&address_id)
     }
 
-    /// Returns when this broadcast may no longer send.
-    pub async fn closes(&self, broadcast: BroadcastId) {
-        self.until(|shut| shut.channel || shut.broadcasts.contains(&broadcast))
-            .await;
+    /// The round that goes on. To be asked before something is armed.
+    pub(crate) fn round(&self) -> Round {
+        self.shut
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .round
+    }
+
+    /// Ends what was armed before this moment: something came that takes its place. Returns the round that begins.
+    pub(crate) fn end_windows(&self) -> Round {
+        let mut state = self.shut.lock().unwrap_or_else(PoisonError::into_inner);
+        state.round.0 += 1;
+        let round = state.round;
+        drop(state);
+        self.changed.notify_waiters();
+        round
+    }
+
+    /// Returns when a window of this broadcast that was armed in this round may no longer send.
+    pub(crate) async fn closes(&self, broadcast: BroadcastId, round: Round) {
+        let closed = |shut: &Shut| {
+            shut.channel || shut.round != round || shut.broadcasts.contains(&broadcast)
+        };
+        self.until(closed).await;
     }
 
     /// Returns when the ledger has been told of everything that is shut. Until then it would hand out again and again
@@ -131,8 +157,9 @@ mod tests {
     async fn whoever_waits_hears_of_it_at_once() {
         let (gate, broadcast) = (Gate::default(), BroadcastId(7));
         gate.shut_broadcast_ahead(broadcast);
-        let (mut closes, mut agrees) = (
-            Box::pin(gate.closes(BroadcastId(8))),
+        let (mut closes, mut ends, mut agrees) = (
+            Box::pin(gate.closes(BroadcastId(8), gate.round())),
+            Box::pin(gate.closes(BroadcastId(9), gate.round())),
             Box::pin(gate.agrees_with_the_ledger()),
         );
         assert!((&mut closes).now_or_never().is_none());
@@ -141,5 +168,10 @@ mod tests {
         gate.set_broadcast(BroadcastId(8), true);
         assert!((&mut closes).now_or_never().is_some());
         assert!((&mut agrees).now_or_never().is_some());
+        assert!((&mut ends).now_or_never().is_none());
+        let round = gate.end_windows();
+        assert!((&mut ends).now_or_never().is_some());
+        let armed_since = gate.closes(BroadcastId(9), round);
+        assert!(armed_since.now_or_never().is_none());
     }
 }

@@ -5,8 +5,8 @@ use crate::breaker::Arming;
 use crate::breakers::Breakers;
 use crate::desk::Desk;
 use crate::errands::Errands;
-use crate::feeder::Feeder;
-use crate::gate::Gate;
+use crate::feeder::{Fed, Feeder};
+use crate::gate::{Gate, Round};
 use crate::meter::Meter;
 use crate::pause::{Moment, Pause};
 use crate::planner;
@@ -42,7 +42,7 @@ pub struct Live {
     /// The longest a shutdown waits for its requests in flight.
     pub shutdown: Duration,
     meters: Mutex<HashMap<BroadcastId, Arc<Meter>>>,
-    handed: mpsc::UnboundedSender<Window>,
+    handed: mpsc::UnboundedSender<Fed>,
     pub(crate) bell: Arc<Notify>,
     pub(crate) ahead: Ahead,
     clock: Arc<dyn Clock>,
@@ -190,9 +190,23 @@ impl Lives {
     /// Hands a release's first window to its worker, or wakes the worker to look for itself. A window that no worker
     /// takes any more, because the program is ending, comes back.
     #[must_use]
-    pub fn hand(&self, channel: &ChannelName, window: Option<Window>) -> Option<Window> {
+    pub(crate) fn hand(
+        &self,
+        channel: &ChannelName,
+        round: Round,
+        window: Option<Window>,
+    ) -> Option<Window> {
         match (window, self.by_name.get(channel)) {
-            (Some(window), Some(live)) => live.handed.send(window).err().map(|refused| refused.0),
+            (Some(window), Some(live)) => {
+                let fed = Fed {
+                    window,
+                    round,
+                    turn: None,
+                    probe: None,
+                };
+                let sent = live.handed.send(fed);
+                sent.err().map(|refused| refused.0.window)
+            }
             (None, Some(live)) => {
                 live.bell.notify_one();
                 None
@@ -231,7 +245,7 @@ impl Lives {
 }
 
 /// The mailboxes of the workers, made with [`Lives`] and given to [`Engine::start`].
-pub struct Mailboxes(Vec<(Arc<Live>, mpsc::UnboundedReceiver<Window>)>);
+pub struct Mailboxes(Vec<(Arc<Live>, mpsc::UnboundedReceiver<Fed>)>);
 
 /// Prepares the channels, so that a desk can be made before the engine starts.
 pub fn lives(

@@ -66,7 +66,7 @@ impl Worker {
     /// `handed` brings first windows armed by a release, `fed` those that the feeder arms.
     pub(crate) async fn run(
         self,
-        mut handed: mpsc::UnboundedReceiver<Window>,
+        mut handed: mpsc::UnboundedReceiver<Fed>,
         mut fed: mpsc::Receiver<Fed>,
     ) {
         let mut round = self.round();
@@ -74,7 +74,7 @@ impl Worker {
             let next = tokio::select! {
                 biased;
                 () = self.end.cancelled() => None,
-                Some(window) = handed.recv() => Some(Fed { window, turn: None, probe: None }),
+                Some(fed) = handed.recv() => Some(fed),
                 fed = fed.recv() => fed,
             };
             match next {
@@ -87,8 +87,8 @@ impl Worker {
             self.give_back(&fed.window, 0).await;
         }
         handed.close();
-        while let Ok(window) = handed.try_recv() {
-            self.give_back(&window, 0).await;
+        while let Ok(fed) = handed.try_recv() {
+            self.give_back(&fed.window, 0).await;
         }
         self.finish(&mut round).await;
     }
@@ -122,6 +122,7 @@ impl Worker {
     async fn work(&self, round: &mut Round, fed: Fed) {
         let Fed {
             window,
+            round: armed_in,
             turn,
             mut probe,
         } = fed;
@@ -141,7 +142,7 @@ impl Worker {
             let leaves = tokio::select! {
                 biased;
                 () = self.end.cancelled() => None,
-                () = self.live.gate.closes(window.broadcast) => None,
+                () = self.live.gate.closes(window.broadcast, armed_in) => None,
                 leaves = self.leaves(round, &bound, &armed.destination, probe.is_some()) => leaves,
                 () = &mut long_enough, if at > 0 => None,
             };

@@ -53,9 +53,18 @@ impl Desk {
 
     async fn put_out(&self, order: &ReleaseOrder) -> DeskResult<Done<Progress>> {
         let released = self.ledger.release(order).await?;
+        let ends = order.supersedes && !released.replayed;
         for (broadcast, channel, window) in released.broadcasts {
+            // What an older update had armed and not sent is given back, or it would come first.
+            let round = self.lives.get(&channel).map(|live| {
+                if ends {
+                    live.gate.end_windows()
+                } else {
+                    live.gate.round()
+                }
+            });
             tracing::info!(update.id = %order.update, channel.name = %channel, broadcast.id = broadcast.0, "released");
-            let left = self.lives.hand(&channel, window);
+            let left = self.lives.hand(&channel, round.unwrap_or_default(), window);
             let first = left.and_then(|window| Some((window.id, window.armed.first()?.ordinal)));
             if let Some((window, first)) = first
                 && let Err(error) = self.ledger.disarm(window, first, self.clock.wall()).await

@@ -65,3 +65,36 @@ fn a_release_during_an_outage_announces_nothing_but_what_is_tried() {
     );
     assert!(second.disarmed.is_empty(), "{:?}", second.disarmed);
 }
+
+#[test]
+fn a_correction_on_a_slow_channel_is_the_next_that_leaves() {
+    // One message in ten seconds: the next two of the older update are armed already, one of them waits for its slot.
+    let mut run = two_updates(Kind::Plain, 0.1, true);
+    pass(&mut run, 42);
+    let released_at = run.world.now();
+    run.perform(Deed::Act(Act::Release(1)));
+    pass(&mut run, 60);
+    let log = run.world.log();
+    let of = |number: u32| {
+        let effects = log.iter().filter(|logged| logged.request.effect);
+        let mine = move |id: BroadcastId| id == BroadcastId(number);
+        effects.filter(move |logged| logged.request.place.is_some_and(|(id, _)| mine(id)))
+    };
+    let since = |at: Duration| at.checked_sub(released_at);
+    let older: Vec<_> = of(1)
+        .filter_map(|logged| since(logged.request.since_boot.0))
+        .collect();
+    assert_eq!(
+        older,
+        [] as [Duration; 0],
+        "the older update after its correction"
+    );
+    let first = of(2).next().unwrap();
+    let wait = since(first.request.since_boot.0).unwrap();
+    assert!(
+        wait <= Duration::from_secs(10),
+        "after the next slot: {wait:?}"
+    );
+    let (_, ordinal) = first.request.place.unwrap();
+    assert_eq!(ordinal.0, 0, "who was reached first is corrected first");
+}
