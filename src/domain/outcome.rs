@@ -109,6 +109,8 @@ reasons! {
     Decided = 34, "decided", "Decided by a person";
     /// Sending was paused because more left than can be right.
     Runaway = 35, "runaway", "More left than can be right";
+    /// What is stored of the address cannot be opened with our key.
+    Unreadable = 36, "unreadable", "Stored address cannot be read";
 }
 
 impl Reason {
@@ -147,6 +149,7 @@ impl Reason {
             | Self::Stopped
             | Self::Superseded
             | Self::Unrenderable
+            | Self::Unreadable
             | Self::Interrupted
             | Self::Held
             | Self::NotFoundYet

@@ -55,9 +55,11 @@ use crate::notes::Notes;
 use fault::Step;
 use keeper::Keeping;
 use opening::{no_thread, refused};
+use oyez_domain::ledger::Window;
 use oyez_domain::time::Wall;
 use oyez_domain::{LedgerError, LedgerResult, Random};
 use rusqlite::Connection;
+use sealed::SealedWindow;
 use seeded_bug::{Seeded, SeededBug};
 use soundness::Check;
 use std::path::Path;
@@ -202,6 +204,25 @@ impl SqliteLedger {
             work(c, boot)
         })
         .await
+    }
+
+    /// Opens the addresses of a window. One that cannot be opened is set aside, and everybody else served; nothing when
+    /// nobody is left.
+    async fn opened(&self, sealed: SealedWindow, now: Wall) -> LedgerResult<Option<Window>> {
+        let (window, unreadable) = sealed.open(&self.keys, now);
+        if !unreadable.is_empty() {
+            let (boot, many) = (self.own_boot()?, unreadable.len());
+            tracing::error!(
+                deliveries = many,
+                broadcast.id = window.broadcast.0,
+                "stored addresses cannot be opened: set aside as unreadable; everybody else is served"
+            );
+            let set_aside = self.write(move |c| record::append(c, boot, &unreadable));
+            if let Err(error) = set_aside.await {
+                tracing::error!(%error, "that could not be recorded; the next start tries again");
+            }
+        }
+        Ok((!window.armed.is_empty()).then_some(window))
     }
 
     /// One verb that changes something, durable when it returns. In trouble it may have to wait, depending on what

@@ -94,7 +94,7 @@ impl Incidents for SqliteLedger {
 impl Releases for SqliteLedger {
     fn release<'a>(&'a self, order: &'a ReleaseOrder) -> Answer<'a, Released> {
         Box::pin(async move {
-            let (keys, order) = (Arc::clone(&self.keys), order.clone());
+            let (keys, order, now) = (Arc::clone(&self.keys), order.clone(), order.by.at);
             let sealed = self
                 .announce(Purpose::Add, move |c, boot| {
                     release::release(c, &keys, boot, &order)
@@ -102,7 +102,10 @@ impl Releases for SqliteLedger {
                 .await?;
             let mut broadcasts = Vec::with_capacity(sealed.broadcasts.len());
             for (id, channel, window) in sealed.broadcasts {
-                let window = window.map(|sealed| sealed.open(&self.keys)).transpose()?;
+                let window = match window {
+                    Some(sealed) => self.opened(sealed, now).await?,
+                    None => None,
+                };
                 broadcasts.push((id, channel, window));
             }
             Ok(Released {
@@ -209,7 +212,10 @@ impl Queue for SqliteLedger {
                 })
                 .await?;
             Ok(match sealed {
-                SealedTaken::Window(window) => Taken::Window(window.open(&self.keys)?),
+                SealedTaken::Window(window) => match self.opened(*window, now).await? {
+                    Some(window) => Taken::Window(window),
+                    None => Taken::Idle(Some(now)),
+                },
                 SealedTaken::Idle(until) => Taken::Idle(until),
                 SealedTaken::Held(reason) => Taken::Held(reason),
             })

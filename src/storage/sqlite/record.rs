@@ -34,6 +34,15 @@ pub(super) fn record(
     if batch == last {
         return Ok(());
     }
+    append(connection, boot, outcomes)?;
+    connection
+        .prepare_cached("UPDATE boot SET last_batch = max(last_batch, ?2) WHERE id = ?1")?
+        .execute([boot, batch])?;
+    Ok(())
+}
+
+/// Appends outcomes that belong to no batch.
+pub(super) fn append(connection: &Connection, boot: i64, outcomes: &[Recorded]) -> Step<()> {
     let is_late = is_taken_over(connection, boot)?;
     let mut sorted: Vec<&Recorded> = outcomes.iter().collect();
     sorted.sort_unstable_by_key(|r| (r.broadcast, r.ordinal, r.attempt));
@@ -46,9 +55,6 @@ pub(super) fn record(
             recording.finish()?;
         }
     }
-    connection
-        .prepare_cached("UPDATE boot SET last_batch = max(last_batch, ?2) WHERE id = ?1")?
-        .execute([boot, batch])?;
     Ok(())
 }
 

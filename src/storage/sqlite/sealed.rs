@@ -2,15 +2,14 @@
 
 use super::broadcast::Broadcast;
 use super::exception::Exception;
-use super::fault::{Fault, Step};
-use crate::key::{KeyedHash, Keys};
+use super::fault::Step;
+use crate::key::{KeyedHash, Keys, Unreadable};
 use oyez_domain::address::AddressKind;
-use oyez_domain::id::Ordinal;
-use oyez_domain::ledger::{Armed, Window, WindowId};
-use oyez_domain::outcome::Reason;
+use oyez_domain::id::{BroadcastId, Ordinal};
+use oyez_domain::ledger::{Armed, Follow, Recorded, Window, WindowId};
+use oyez_domain::outcome::{OutcomeCode, Reason};
 use oyez_domain::parcel::Secret;
 use oyez_domain::time::Wall;
-use oyez_domain::{LedgerError, LedgerResult};
 use rusqlite::{Connection, Row, params};
 
 /// A window whose addresses are still encrypted: the writer's time is too dear for opening them.
@@ -22,25 +21,28 @@ pub(super) struct SealedWindow {
 }
 
 impl SealedWindow {
-    /// Opens every address.
-    pub(super) fn open(self, keys: &Keys) -> LedgerResult<Window> {
-        let carries = self.broadcast.carries;
-        let armed = self
-            .armed
-            .into_iter()
-            .map(|sealed| sealed.open(keys, carries))
-            .collect::<Result<_, Fault>>()
-            .map_err(LedgerError::from)?;
-        Ok(Window {
+    /// Opens every address. What cannot be opened is no longer in the window, and comes back with how it ends.
+    pub(super) fn open(self, keys: &Keys, now: Wall) -> (Window, Vec<Recorded>) {
+        let Broadcast { carries, id, .. } = self.broadcast;
+        let (mut armed, mut unreadable) = (Vec::with_capacity(self.armed.len()), Vec::new());
+        for sealed in self.armed {
+            let unread = sealed.unreadable(id, self.id, now);
+            match sealed.open(keys, carries) {
+                Ok(opened) => armed.push(opened),
+                Err(Unreadable) => unreadable.push(unread),
+            }
+        }
+        let window = Window {
             id: self.id,
-            broadcast: self.broadcast.id,
+            broadcast: id,
             update: self.broadcast.update,
             duplicate_bound: self.broadcast.duplicate_bound,
             asked: u64::from(self.broadcast.asked()),
             urgent: self.broadcast.urgent,
             expires_at: self.broadcast.expires_at,
             armed,
-        })
+        };
+        (window, unreadable)
     }
 }
 
@@ -186,7 +188,29 @@ impl Sealed {
         }
     }
 
-    fn open(self, keys: &Keys, kind: AddressKind) -> Result<Armed, Fault> {
+    /// How it ends when it cannot be opened: nothing is sent, but what may have been sent before stays unknown.
+    fn unreadable(&self, broadcast: BroadcastId, window: WindowId, now: Wall) -> Recorded {
+        let (code, follow) = if self.unsure {
+            (OutcomeCode::Unknown, Follow::Unknown)
+        } else {
+            (OutcomeCode::Rejected, Follow::Failed)
+        };
+        Recorded {
+            broadcast,
+            ordinal: self.ordinal,
+            window,
+            attempt: self.attempt,
+            at: now,
+            code,
+            reason: Some(Reason::Unreadable),
+            reply: "not sent: what is stored of this address cannot be opened".to_owned(),
+            provider_id: None,
+            suppress: false,
+            follow,
+        }
+    }
+
+    fn open(self, keys: &Keys, kind: AddressKind) -> Result<Armed, Unreadable> {
         let secret = match &self.secret {
             Some(sealed) => keys.open_secret(&self.keyed_hash, sealed)?,
             None => Secret::default(),

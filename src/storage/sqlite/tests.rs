@@ -82,6 +82,7 @@ mod interrupted;
 mod lineage;
 mod seeded;
 mod trouble;
+mod unreadable;
 mod upgrade;
 
 mod promises {
