@@ -42,7 +42,7 @@ fn look_at(
     let mut tally = Tally::default();
     for end in &ends {
         tally.count(end);
-        let again = end.again && !is_decided_instead(case, place, end);
+        let again = end.again && is_announced_again(case, place, end);
         if let Some(wrong) = policy.and_then(|policy| tally.breaks(&policy, end, again)) {
             found.broken(|| format!("{}: {wrong}", case.name(place)));
         }
@@ -131,18 +131,14 @@ impl Tally {
     }
 }
 
-/// Whether the next attempt was never announced, but something decided in its place: that it is unknown, or too late.
-fn is_decided_instead(case: &Case<'_>, place: usize, end: &AttemptEnd) -> bool {
-    let next = end.attempt.saturating_add(1);
-    let (mut announced, mut decided) = (false, false);
-    for event in case.events(place) {
-        match event {
-            Event::Armed(run) => announced |= run.attempt == next,
-            Event::Ended(other) => decided |= other.attempt == next,
-            Event::Disarmed(_) | Event::Settled(_) | Event::Receipt(_) => {}
-        }
-    }
-    decided && !announced
+/// Whether another attempt was announced after this one. Otherwise something was decided in its place: that it is unknown,
+/// or too late; or an earlier attempt turned out to have succeeded.
+fn is_announced_again(case: &Case<'_>, place: usize, end: &AttemptEnd) -> bool {
+    let mut events = case.events(place).iter();
+    events.any(|event| match event {
+        Event::Armed(run) => run.attempt > end.attempt,
+        Event::Disarmed(_) | Event::Ended(_) | Event::Settled(_) | Event::Receipt(_) => false,
+    })
 }
 
 /// Whether this says something of the channel, and nothing of the recipient.

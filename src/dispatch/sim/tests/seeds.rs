@@ -13,10 +13,16 @@ const SEEDS: u64 = 2000;
 
 /// Seeds that once broke an invariant, and why. A change of the stories makes them tell another one, so each has a
 /// test of its own that does not depend on chance.
-const ONCE_BROKEN: [(u64, &str); 1] = [(
-    552,
-    "a start at the very moment of a refusal was no reason to ask the provider again (domain: invariants::tempo)",
-)];
+const ONCE_BROKEN: [(u64, &str); 2] = [
+    (
+        552,
+        "a start at the very moment of a refusal was no reason to ask the provider again (domain: invariants::tempo)",
+    ),
+    (
+        825,
+        "a refusal that nobody followed up counted as one attempt too many (domain: invariants::retries)",
+    ),
+];
 
 #[test]
 fn no_seed_breaks_an_invariant() {
