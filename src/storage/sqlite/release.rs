@@ -210,12 +210,13 @@ fn first_window(
         .query_row(params![broadcast.channel, broadcast.id.0], |_| Ok(()))
         .optional()?
         .is_some();
-    if rows > 0 && !busy && held(connection, &broadcast.channel)?.is_none() {
-        if let Found::Window(window) =
+    if rows > 0
+        && !busy
+        && held(connection, &broadcast.channel)?.is_none()
+        && let Found::Window(window) =
             fresh(connection, broadcast, rows, &Order::default(), moment)?
-        {
-            return Ok(Some(*window));
-        }
+    {
+        return Ok(Some(*window));
     }
     broadcast.save(connection)?;
     Ok(None)
