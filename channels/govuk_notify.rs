@@ -13,6 +13,7 @@ use oyez_domain::address::AddressKind;
 use oyez_domain::channel::{
     Capabilities, ChannelName, Family, IdempotencyClass, LengthUnit, OnUnknown,
 };
+use oyez_domain::inbound::Inbound;
 use oyez_domain::notice::Notice;
 use oyez_domain::outcome::{Scope, Verdict};
 use oyez_domain::parcel::{Parcel, Secret};
@@ -381,6 +382,13 @@ impl Channel for GovukNotify {
 
     fn look_up<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, LookUp> {
         Box::pin(self.ask(parcel))
+    }
+
+    fn read_inbound(&self, callback: &Callback<'_>) -> Result<Option<Inbound>, CallbackRefusal> {
+        match (self.medium, &self.callback_secret) {
+            (Medium::Sms, Some(secret)) => reports::read_inbound(secret, callback),
+            (Medium::Sms, None) | (Medium::Email, _) => Ok(None),
+        }
     }
 
     fn read_receipts(&self, callback: &Callback<'_>) -> Result<Vec<Receipt>, CallbackRefusal> {

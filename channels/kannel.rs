@@ -4,10 +4,12 @@ use crate::classify::http::{Answer, Manner};
 use crate::http::{Outlet, Reply};
 use crate::registry::{Surroundings, between};
 use crate::{secret, sms_text};
+use aws_lc_rs::constant_time;
 use oyez_domain::address::AddressKind;
 use oyez_domain::channel::{
     Capabilities, ChannelName, Family, IdempotencyClass, LengthUnit, OnUnknown,
 };
+use oyez_domain::inbound::{Inbound, Wish};
 use oyez_domain::notice::Notice;
 use oyez_domain::outcome::{Outcome, Reason, Scope, Verdict};
 use oyez_domain::parcel::{Parcel, Secret};
@@ -53,6 +55,12 @@ pub struct Settings {
     /// Where delivery reports go: `http://…/callbacks/NAME` as Kannel's machine sees this one.
     #[serde(default)]
     pub callback_url: Option<Url>,
+    /// What proves a text that came in: the parameter `token` of the service's `get-url`. None are taken without.
+    #[serde(default)]
+    pub inbound_token: Option<SecretString>,
+    /// A file that holds the token.
+    #[serde(default)]
+    pub inbound_token_file: Option<PathBuf>,
     /// Minutes after which a text that is still queued is dropped rather than delivered late.
     #[serde(default = "four_hours")]
     pub validity_minutes: u64,
@@ -90,7 +98,16 @@ impl Settings {
         ));
         faults.extend(between("max_parts", u64::from(self.max_parts), 1..=10));
         faults.extend(self.secret().err());
+        faults.extend(self.inbound().err());
         faults
+    }
+
+    fn inbound(&self) -> Result<Option<Secret>, Refusal> {
+        secret::optional(
+            "inbound_token",
+            self.inbound_token.as_ref(),
+            self.inbound_token_file.as_ref(),
+        )
     }
 
     fn secret(&self) -> Result<Secret, Refusal> {
@@ -129,6 +146,7 @@ pub(crate) struct Kannel {
     capabilities: Capabilities,
     settings: Settings,
     password: Secret,
+    inbound_token: Option<Secret>,
     outlet: Outlet,
     clock: Arc<dyn Clock>,
 }
@@ -156,6 +174,7 @@ impl Kannel {
                 ..CAPABILITIES
             },
             password: settings.secret().map_err(one)?,
+            inbound_token: settings.inbound().map_err(one)?,
             outlet: Outlet::new(around.network.guard(), timeout).map_err(one)?,
             clock: Arc::clone(&around.clock),
             settings: settings.clone(),
@@ -275,6 +294,31 @@ impl Channel for Kannel {
 
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Verdict> {
         Box::pin(self.get(parcel))
+    }
+
+    /// A service's `get-url` of the form `…/callbacks/NAME?token=TOKEN&from=%p&text=%a&id=%I`.
+    fn read_inbound(&self, callback: &Callback<'_>) -> Result<Option<Inbound>, CallbackRefusal> {
+        let query = callback.url.split_once('?').map_or("", |(_, query)| query);
+        let value = |name: &str| {
+            parse(query.as_bytes()).find_map(|(known, value)| (known == name).then_some(value))
+        };
+        let Some(from) = value("from") else {
+            return Ok(None);
+        };
+        let expected = self.inbound_token.as_ref();
+        let expected = expected.ok_or(CallbackRefusal::NotTaken)?;
+        let given = value("token").unwrap_or_default();
+        let same =
+            constant_time::verify_slices_are_equal(given.as_bytes(), expected.reveal().as_bytes());
+        same.map_err(|_| CallbackRefusal::Unauthenticated)?;
+        let (Some(text), Some(id)) = (value("text"), value("id")) else {
+            return Err(CallbackRefusal::Malformed);
+        };
+        Ok(Some(Inbound {
+            from: from.into_owned(),
+            id: id.into_owned(),
+            wish: Wish::of(&text),
+        }))
     }
 
     /// Kannel proves nothing but that it knows our reference, which nobody can make up: it carries our signature.

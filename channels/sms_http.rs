@@ -13,6 +13,7 @@ use oyez_domain::address::AddressKind;
 use oyez_domain::channel::{
     Capabilities, ChannelName, Family, IdempotencyClass, LengthUnit, OnUnknown,
 };
+use oyez_domain::inbound::Inbound;
 use oyez_domain::notice::Notice;
 use oyez_domain::outcome::{Scope, Verdict};
 use oyez_domain::parcel::{Parcel, Secret};
@@ -336,6 +337,13 @@ impl Channel for SmsHttp {
 
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Verdict> {
         Box::pin(self.post(parcel))
+    }
+
+    fn read_inbound(&self, callback: &Callback<'_>) -> Result<Option<Inbound>, CallbackRefusal> {
+        match (&self.settings.callback, &self.callback_secret) {
+            (Some(rule), Some(secret)) => rule.read_inbound(secret, callback, self.clock.wall()),
+            (None, _) | (Some(_), None) => Ok(None),
+        }
     }
 
     fn read_receipts(&self, callback: &Callback<'_>) -> Result<Vec<Receipt>, CallbackRefusal> {

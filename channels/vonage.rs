@@ -10,6 +10,7 @@ use oyez_domain::address::AddressKind;
 use oyez_domain::channel::{
     Capabilities, ChannelName, Family, IdempotencyClass, LengthUnit, OnUnknown,
 };
+use oyez_domain::inbound::{Inbound, Wish};
 use oyez_domain::notice::Notice;
 use oyez_domain::outcome::{Outcome, Reason, Scope, Verdict};
 use oyez_domain::parcel::{Parcel, Secret};
@@ -257,6 +258,21 @@ impl Vonage {
         }
     }
 
+    /// The fields of a callback that is signed with our secret, and lately.
+    fn genuine(
+        &self,
+        callback: &Callback<'_>,
+    ) -> Result<BTreeMap<String, String>, CallbackRefusal> {
+        let secret = self.signing_secret.as_ref();
+        let secret = secret.ok_or(CallbackRefusal::NotTaken)?;
+        let fields = fields(callback).ok_or(CallbackRefusal::Malformed)?;
+        let (method, now) = (self.settings.signature_method, self.clock.wall());
+        if !signature::is_genuine(secret, method, &fields, now) {
+            return Err(CallbackRefusal::Unauthenticated);
+        }
+        Ok(fields)
+    }
+
     async fn ask_for_balance(&self) -> Result<String, String> {
         let mut url = self.url("account/get-balance");
         url.query_pairs_mut()
@@ -377,20 +393,24 @@ impl Channel for Vonage {
         Box::pin(self.post(parcel))
     }
 
+    fn read_inbound(&self, callback: &Callback<'_>) -> Result<Option<Inbound>, CallbackRefusal> {
+        let fields = self.genuine(callback)?;
+        // A report has a status. `keyword` is the first word, which Vonage has separated already.
+        let (false, Some(text)) = (fields.contains_key("status"), fields.get("text")) else {
+            return Ok(None);
+        };
+        let (Some(from), Some(id)) = (fields.get("msisdn"), fields.get("messageId")) else {
+            return Err(CallbackRefusal::Malformed);
+        };
+        Ok(Some(Inbound {
+            from: from.clone(),
+            id: id.clone(),
+            wish: Wish::of(text),
+        }))
+    }
+
     fn read_receipts(&self, callback: &Callback<'_>) -> Result<Vec<Receipt>, CallbackRefusal> {
-        let secret = self
-            .signing_secret
-            .as_ref()
-            .ok_or(CallbackRefusal::NotTaken)?;
-        let fields = fields(callback).ok_or(CallbackRefusal::Malformed)?;
-        if !signature::is_genuine(
-            secret,
-            self.settings.signature_method,
-            &fields,
-            self.clock.wall(),
-        ) {
-            return Err(CallbackRefusal::Unauthenticated);
-        }
+        let fields = self.genuine(callback)?;
         let reference = fields.get("client-ref").ok_or(CallbackRefusal::Malformed)?;
         let status = fields.get("status").ok_or(CallbackRefusal::Malformed)?;
         let code = fields.get("err-code").map_or("", String::as_str);

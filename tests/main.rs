@@ -35,6 +35,7 @@ mod retries;
 mod said_already;
 mod shutdown;
 mod source_facts;
+mod stop_by_text;
 mod stopping;
 mod support;
 mod throttling;

@@ -6,7 +6,7 @@ mod scripted;
 
 use crate::adapters::{changed, organisation};
 pub(crate) use channels::{PARTNER_SECRET, RECEIPT_TOKEN};
-use channels::{Places, configured};
+pub(crate) use channels::{Places, configured};
 pub(crate) use clock::OfficeClock;
 use clock::OfficeRandom;
 use oyez_dispatch::clock_guard::ClockGuard;

@@ -1,7 +1,8 @@
-//! The service's callbacks: what became of a message, and complaints. A bearer token proves them.
+//! The service's callbacks: what became of a message, complaints, and texts that came in. A bearer token proves them.
 
 use super::Medium;
 use crate::secret;
+use oyez_domain::inbound::{Inbound, Wish};
 use oyez_domain::outcome::Reason;
 use oyez_domain::parcel::Secret;
 use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt, ReceiptKey, ReceiptStatus};
@@ -21,6 +22,30 @@ struct Report {
     completed_at: Option<String>,
     #[serde(default)]
     complaint_id: Option<String>,
+}
+
+/// A text that somebody sent to the service's number.
+#[derive(Deserialize)]
+struct Received {
+    id: String,
+    source_number: String,
+    message: String,
+}
+
+/// The text that somebody sent us; nothing where the callback is a report.
+pub(super) fn read_inbound(
+    token: &Secret,
+    callback: &Callback<'_>,
+) -> Result<Option<Inbound>, CallbackRefusal> {
+    if !secret::is_borne(token, callback) {
+        return Err(CallbackRefusal::Unauthenticated);
+    }
+    let received = serde_json::from_slice::<Received>(callback.body).ok();
+    Ok(received.map(|received| Inbound {
+        from: received.source_number,
+        id: received.id,
+        wish: Wish::of(&received.message),
+    }))
 }
 
 /// The receipt in a callback; none for a status that says nothing new.

@@ -5,6 +5,7 @@ use crate::sms_http::rules::{self, Place};
 use aws_lc_rs::{constant_time, hmac};
 use data_encoding::{BASE64, HEXLOWER};
 use oyez_domain::Refusal;
+use oyez_domain::inbound::{Inbound, Wish};
 use oyez_domain::outcome::Reason;
 use oyez_domain::parcel::Secret;
 use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt, ReceiptKey, ReceiptStatus};
@@ -51,11 +52,26 @@ pub struct Settings {
     /// Where the time stands, in RFC 3339.
     #[serde(default)]
     pub time_pointer: Option<String>,
+    /// Where the parts of a text stand that somebody sent us, if the gateway hands such texts on.
+    #[serde(default)]
+    pub inbound: Option<TextIn>,
     /// What the gateway's statuses mean; one that is not listed is passed over.
     pub map: BTreeMap<String, ReceiptStatus>,
     /// What the gateway's failure codes mean.
     #[serde(default)]
     pub reasons: BTreeMap<String, Reason>,
+}
+
+/// Where the parts of a text stand that came in.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextIn {
+    /// The number that it came from.
+    pub from_pointer: String,
+    /// What was written.
+    pub text_pointer: String,
+    /// The gateway's identifier of it.
+    pub id_pointer: String,
 }
 
 /// How a callback proves itself.
@@ -128,12 +144,25 @@ impl Settings {
     /// Every fault in these settings.
     pub(crate) fn check(&self) -> Vec<Refusal> {
         let mut faults: Vec<_> = self.secret().err().into_iter().collect();
+        let text_in = self.inbound.as_ref();
         let pointers = [
             ("callback.ref_pointer", self.ref_pointer.as_ref()),
             ("callback.id_pointer", self.id_pointer.as_ref()),
             ("callback.status_pointer", Some(&self.status_pointer)),
             ("callback.reason_pointer", self.reason_pointer.as_ref()),
             ("callback.time_pointer", self.time_pointer.as_ref()),
+            (
+                "callback.inbound.from_pointer",
+                text_in.map(|text| &text.from_pointer),
+            ),
+            (
+                "callback.inbound.text_pointer",
+                text_in.map(|text| &text.text_pointer),
+            ),
+            (
+                "callback.inbound.id_pointer",
+                text_in.map(|text| &text.id_pointer),
+            ),
         ];
         faults.extend(
             pointers
@@ -166,6 +195,34 @@ impl Settings {
             self.secret.as_ref(),
             self.secret_file.as_ref(),
         )
+    }
+
+    /// The text that somebody sent us, in a callback that proves itself; nothing where it has no such parts.
+    pub(crate) fn read_inbound(
+        &self,
+        secret: &Secret,
+        callback: &Callback<'_>,
+        now: Wall,
+    ) -> Result<Option<Inbound>, CallbackRefusal> {
+        if !self.is_genuine(secret.reveal(), callback, now) {
+            return Err(CallbackRefusal::Unauthenticated);
+        }
+        let (Some(rule), Some(report)) = (&self.inbound, self.report(callback)) else {
+            return Ok(None);
+        };
+        let place = Place {
+            json: Some(&report),
+            text: "",
+        };
+        let pointers = [&rule.from_pointer, &rule.text_pointer, &rule.id_pointer];
+        let [Some(from), Some(text), Some(id)] = pointers.map(|pointer| place.at(pointer)) else {
+            return Ok(None);
+        };
+        Ok(Some(Inbound {
+            from: from.into_owned(),
+            id: identifier(&id),
+            wish: Wish::of(&text),
+        }))
     }
 
     /// The receipts in a callback that proves itself.

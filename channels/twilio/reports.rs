@@ -1,6 +1,7 @@
-//! Status callbacks: our reference from the address, what became of the text from the form.
+//! Status callbacks (our reference from the address, what became of the text from the form) and texts that came in.
 
 use super::signature;
+use oyez_domain::inbound::{Inbound, Wish};
 use oyez_domain::outcome::Reason;
 use oyez_domain::parcel::Secret;
 use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt, ReceiptKey, ReceiptStatus};
@@ -41,6 +42,37 @@ pub(super) fn read(
         // Twilio's own times carry no zone.
         provider_time: None,
     }])
+}
+
+/// The text that somebody sent us; nothing where the callback reports a status.
+pub(super) fn read_inbound(
+    token: &Secret,
+    callback: &Callback<'_>,
+) -> Result<Option<Inbound>, CallbackRefusal> {
+    let form: HashMap<_, _> = url::form_urlencoded::parse(callback.body).collect();
+    let (false, Some(from), Some(text)) = (
+        form.contains_key("MessageStatus"),
+        form.get("From"),
+        form.get("Body"),
+    ) else {
+        return Ok(None);
+    };
+    if !signature::is_genuine(token, callback) {
+        return Err(CallbackRefusal::Unauthenticated);
+    }
+    let id = form.get("MessageSid").ok_or(CallbackRefusal::Malformed)?;
+    // Where the account's own opt-out is on, Twilio has decided already, by the words and languages set there.
+    let wish = match form.get("OptOutType").map(AsRef::as_ref) {
+        Some("STOP") => Wish::Stop,
+        Some("START") => Wish::Start,
+        Some("HELP") => Wish::Other,
+        Some(_) | None => Wish::of(text),
+    };
+    Ok(Some(Inbound {
+        from: from.to_string(),
+        id: id.to_string(),
+        wish,
+    }))
 }
 
 fn said(status: &str) -> Option<(ReceiptStatus, bool)> {

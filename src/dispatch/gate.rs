@@ -75,10 +75,16 @@ impl Gate {
         self.changed.notify_waiters();
     }
 
-    /// Shuts the gate for one address for good: the ledger leaves it out when arming, this when it was armed before.
+    /// Shuts the gate for one address, until [`Self::open_address`]: the ledger leaves it out when arming, this when it was armed before.
     pub fn shut_address(&self, address_id: i64) {
         let mut state = self.shut.lock().unwrap_or_else(PoisonError::into_inner);
         state.addresses.insert(address_id);
+    }
+
+    /// Opens the gate again for an address whose stop was lifted.
+    pub fn open_address(&self, address_id: i64) {
+        let mut state = self.shut.lock().unwrap_or_else(PoisonError::into_inner);
+        state.addresses.remove(&address_id);
     }
 
     /// Whether this address may be sent to.

@@ -14,6 +14,7 @@ pub mod delivery;
 pub mod error;
 pub mod fitting;
 pub mod id;
+pub mod inbound;
 pub mod incident;
 pub mod invariants;
 pub mod ledger;

@@ -2,6 +2,7 @@
 
 use crate::channel::Capabilities;
 use crate::error::Refusal;
+use crate::inbound::Inbound;
 use crate::notice::Notice;
 use crate::outcome::Verdict;
 use crate::parcel::Parcel;
@@ -78,6 +79,12 @@ pub trait Channel: Send + Sync {
     /// The largest callback that is read, in bytes.
     fn largest_callback(&self) -> usize {
         LARGEST_CALLBACK
+    }
+
+    /// Verifies and reads a callback that brings a text somebody sent us; nothing where it is something else, which
+    /// `read_receipts` then reads.
+    fn read_inbound(&self, _callback: &Callback<'_>) -> Result<Option<Inbound>, CallbackRefusal> {
+        Ok(None)
     }
 
     /// Verifies and reads a provider's callback.

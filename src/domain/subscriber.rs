@@ -2,6 +2,7 @@
 
 use crate::address::Address;
 use crate::id::SubscriberId;
+use crate::outcome::Reason;
 use serde::{Deserialize, Serialize};
 
 /// A person as handed to the ledger: each address becomes one subscription.
@@ -31,9 +32,30 @@ pub enum SuppressionCause {
     Complaint,
     /// Mail did not get through, again and again; see [`crate::miss`].
     Unreachable,
+    /// The person answered STOP, to us or to the provider. Gives way to every other cause; START lifts it.
+    StopWord,
 }
 
 impl SuppressionCause {
+    /// Why an address is left alone when an attempt was refused for this reason, for good.
+    pub fn of_refusal(reason: Option<Reason>) -> Self {
+        if reason == Some(Reason::OptedOut) {
+            Self::StopWord
+        } else {
+            Self::AddressUnknown
+        }
+    }
+
+    /// What a delivery to such an address is settled with.
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::OptOut | Self::StopWord => Reason::OptedOut,
+            Self::AddressUnknown | Self::Manual | Self::Complaint | Self::Unreachable => {
+                Reason::Suppressed
+            }
+        }
+    }
+
     /// The code used by programs.
     pub fn code(self) -> &'static str {
         match self {
@@ -42,8 +64,20 @@ impl SuppressionCause {
             Self::Manual => "manual",
             Self::Complaint => "complaint",
             Self::Unreachable => "unreachable",
+            Self::StopWord => "stop_word",
         }
     }
+}
+
+/// What became of a text that a person sent us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// The address is stopped; its row, where it is known.
+    Stopped(Option<i64>),
+    /// The stop is lifted; its row, where it is known.
+    Lifted(Option<i64>),
+    /// It asks for nothing that changes anything, or was heard before.
+    Nothing,
 }
 
 /// What an import did.

@@ -12,6 +12,7 @@ mod exchange;
 mod expected;
 mod hook;
 mod http;
+mod inbound;
 mod kannel;
 mod log;
 mod mastodon;
@@ -43,6 +44,7 @@ use crate::log::Log;
 
 pub use crate::demo::DemoScript;
 pub use crate::expected::{Ending, Expected};
+pub use crate::inbound::{Gateway, TextIn};
 pub use crate::log::{Counts, LogRecord, read_log};
 pub use crate::matching::resident_number;
 pub use crate::scenario::{
@@ -127,6 +129,16 @@ impl Sandbox {
     /// The last message (unstuffed mail, or request body) that had an effect on a channel.
     pub fn latest(&self, channel: &str) -> Option<Bytes> {
         self.backstage.log.latest(channel)
+    }
+
+    /// Hands on a text that somebody sent to the council's number; the status that it is answered with.
+    pub async fn text_in(&self, text: &TextIn<'_>) -> Option<u16> {
+        receipts::hand_on(
+            &self.backstage,
+            text.at,
+            text.written(clock::wall().as_second()),
+        )
+        .await
     }
 
     /// Plays another scenario from the next request on; its counts and windows begin anew.

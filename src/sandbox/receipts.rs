@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use url::{Host, Url};
 
-mod form;
+pub(crate) mod form;
 
 pub(crate) use form::{Form, Said, Written};
 
@@ -208,6 +208,21 @@ async fn deliver(backstage: &Backstage, post: &Post) {
         pause = (pause * 2).min(Duration::from_secs(5));
     }
     backstage.log.count_receipt(&post.channel, false);
+}
+
+/// Hands a text on that somebody sent in, once; the status that it is answered with.
+pub(crate) async fn hand_on(
+    backstage: &Backstage,
+    at: SocketAddr,
+    written: Written,
+) -> Option<u16> {
+    let post = Post {
+        channel: String::new(),
+        at,
+        written,
+        after_ms: 0,
+    };
+    backstage.courier.post(backstage, &post).await
 }
 
 impl Courier {

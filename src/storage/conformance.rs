@@ -168,6 +168,7 @@ macro_rules! ledger_promises {
             people_are_added_all_or_none,
             a_suppressed_person_stays_suppressed,
             an_opt_out_of_nobody_is_not_found,
+            start_lifts_a_stop_by_text_and_no_other,
             writing_with_the_same_key_happens_once,
             kinds_are_counted_apart,
             receipts_in_any_order_end_in_one_state,

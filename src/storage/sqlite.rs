@@ -34,6 +34,7 @@ mod receive;
 mod record;
 mod release;
 mod reopen;
+mod replies;
 mod retry;
 mod sealed;
 mod seeded_bug;

@@ -2,9 +2,12 @@
 
 use super::{Desk, DeskResult};
 use oyez_domain::LedgerError;
+use oyez_domain::address::Address;
 use oyez_domain::channel::ChannelName;
-use oyez_domain::ledger::{ReceiptAbout, ReceiptRecord, Received};
-use oyez_domain::receipt::{Callback, LARGEST_CALLBACK, ReceiptKey};
+use oyez_domain::inbound::Inbound;
+use oyez_domain::ledger::{ReceiptAbout, ReceiptRecord, Received, WrittenBack};
+use oyez_domain::receipt::{Callback, CallbackRefusal, LARGEST_CALLBACK, ReceiptKey};
+use oyez_domain::subscriber::Heard;
 
 impl Desk {
     /// The largest callback that a channel's adapter reads, in bytes.
@@ -25,7 +28,18 @@ impl Desk {
             .lives
             .get(channel)
             .ok_or_else(|| LedgerError::NotFound(format!("the channel {channel}")))?;
-        let receipts = live.channel.adapter.read_receipts(callback)?;
+        let adapter = &live.channel.adapter;
+        let read = adapter.read_inbound(callback).and_then(|inbound| {
+            let receipts = match inbound {
+                Some(_) => Vec::new(),
+                None => adapter.read_receipts(callback)?,
+            };
+            Ok((inbound, receipts))
+        });
+        let (inbound, receipts) = read.inspect_err(|refusal| refused(channel, *refusal))?;
+        if let Some(inbound) = inbound {
+            return self.hear(channel, inbound).await;
+        }
         let mut records = Vec::with_capacity(receipts.len());
         let mut strangers = 0;
         for receipt in receipts {
@@ -52,5 +66,50 @@ impl Desk {
         let mut received = self.ledger.receive(&records).await?;
         received.never_armed += strangers;
         Ok(received)
+    }
+
+    /// Does what a person's text asks for: a STOP holds for what is queued and on its way out, too.
+    async fn hear(&self, channel: &ChannelName, inbound: Inbound) -> DeskResult<Received> {
+        let Ok(from) = Address::uk_telephone(&inbound.from) else {
+            tracing::warn!(channel.name = %channel, id = inbound.id, "a text from what is no telephone number of ours; ignored");
+            return Ok(Received::default());
+        };
+        let text = WrittenBack {
+            channel: channel.clone(),
+            provider_id: inbound.id,
+            from,
+            wish: inbound.wish,
+        };
+        let desk = self.clone();
+        let heard = async move {
+            let by = desk.by(&format!("resident by {}", text.channel));
+            let heard = desk.ledger.hear(&text, &by).await?;
+            for live in desk.lives.all() {
+                match heard {
+                    Heard::Stopped(Some(address)) => live.gate.shut_address(address),
+                    Heard::Lifted(Some(address)) => live.gate.open_address(address),
+                    Heard::Stopped(None) | Heard::Lifted(None) | Heard::Nothing => {}
+                }
+            }
+            let changed = heard != Heard::Nothing;
+            Ok(Received {
+                applied: u64::from(changed),
+                repeated: u64::from(!changed),
+                ..Received::default()
+            })
+        };
+        self.lives.errands.carry_out(heard).await
+    }
+}
+
+/// Whoever calls without proof changes nothing, and is noted.
+fn refused(channel: &ChannelName, refusal: CallbackRefusal) {
+    match refusal {
+        CallbackRefusal::Unauthenticated => {
+            tracing::warn!(channel.name = %channel, event = "security", "a callback without proof was refused; it changed nothing");
+        }
+        CallbackRefusal::NotTaken | CallbackRefusal::Malformed => {
+            tracing::debug!(channel.name = %channel, %refusal, "callback refused");
+        }
     }
 }

@@ -105,7 +105,10 @@ impl Calendar<'_> {
     fn put_right(&self, evidence: &mut BroadcastEvidence) {
         evidence.expires_at = self.right(evidence.expires_at);
         for recipient in &mut evidence.audience {
-            recipient.stopped_at = recipient.stopped_at.map(|at| self.right(at));
+            for stop in &mut recipient.stops {
+                stop.from = self.right(stop.from);
+                stop.until = stop.until.map(|at| self.right(at));
+            }
         }
         for run in &mut evidence.armed {
             run.at = self.right(run.at);

@@ -114,7 +114,7 @@ pub(super) fn broadcast(number: u32, people: u32) -> BroadcastEvidence {
         ordinal: Ordinal(n),
         address_id: i64::from(n) + 70,
         address: Address::account(&to(n)),
-        stopped_at: None,
+        stops: Vec::new(),
     };
     BroadcastEvidence {
         view,

@@ -5,6 +5,7 @@ use super::case::{Case, Event};
 use super::findings::Findings;
 use super::scene::{CLOCK_SET, Scene};
 use crate::delivery::DeliveryState;
+use crate::ledger::Stop;
 use crate::time::Wall;
 use std::time::Duration;
 
@@ -27,30 +28,28 @@ pub(super) fn respected(scene: &Scene<'_>) -> Judgement {
             if suppressed && case.copies(place) > 0 {
                 found.broken(|| format!("{}: called suppressed, and reached", case.name(place)));
             }
-            if let (true, Some(stopped_at)) = (scene.steady, recipient.stopped_at) {
-                used_after(case, place, stopped_at, &mut found);
+            for stop in recipient.stops.iter().filter(|_| scene.steady) {
+                used_during(case, place, *stop, &mut found);
             }
         }
     }
     found.judge("I6", "nothing was sent to an address after it was stopped")
 }
 
-fn used_after(case: &Case<'_>, place: usize, stopped_at: Wall, found: &mut Findings) {
+fn used_during(case: &Case<'_>, place: usize, stop: Stop, found: &mut Findings) {
+    let during = |at: Wall, grace| {
+        let lifted = stop.until.is_some_and(|until| at >= until);
+        (at > stop.from.plus(grace) && !lifted).then(|| at.since(stop.from).as_secs())
+    };
     for event in case.events(place) {
         let Event::Armed(run) = event else { continue };
-        if run.at > stopped_at.plus(STOP_WORKS) {
-            found.broken(|| {
-                let late = run.at.since(stopped_at).as_secs();
-                format!("{}: announced {late} s after the stop", case.name(place))
-            });
+        if let Some(late) = during(run.at, STOP_WORKS) {
+            found.broken(|| format!("{}: announced {late} s after the stop", case.name(place)));
         }
     }
     for effect in case.effects(place) {
-        if effect.at > stopped_at.plus(STOP_WORKS + ON_ITS_WAY) {
-            found.broken(|| {
-                let late = effect.at.since(stopped_at).as_secs();
-                format!("{}: reached {late} s after the stop", case.name(place))
-            });
+        if let Some(late) = during(effect.at, STOP_WORKS + ON_ITS_WAY) {
+            found.broken(|| format!("{}: reached {late} s after the stop", case.name(place)));
         }
     }
 }
@@ -58,7 +57,13 @@ fn used_after(case: &Case<'_>, place: usize, stopped_at: Wall, found: &mut Findi
 #[cfg(test)]
 mod tests {
     use super::super::fixture::{play, violated, wall};
+    use super::Stop;
     use crate::outcome::OutcomeCode;
+
+    fn stopped(from: u64, until: Option<u64>) -> Vec<Stop> {
+        let (from, until) = (wall(from), until.map(wall));
+        vec![Stop { from, until }]
+    }
 
     #[test]
     fn an_announcement_two_seconds_after_a_stop_is_found() {
@@ -68,13 +73,27 @@ mod tests {
         play.arm(0, 0, 2, 4000);
         play.reach(0, 4100);
         play.end(0, 2, OutcomeCode::Accepted, 4200);
-        play.broadcast.audience[0].stopped_at = Some(wall(2000));
+        play.broadcast.audience[0].stops = stopped(2000, None);
         assert_eq!(violated(&play), [] as [String; 0]);
-        play.broadcast.audience[0].stopped_at = Some(wall(1999));
+        play.broadcast.audience[0].stops = stopped(1999, None);
         assert_eq!(violated(&play), ["I6"]);
-        play.broadcast.audience[0].stopped_at = None;
-        play.broadcast.audience[2].stopped_at = Some(wall(1200));
+        play.broadcast.audience[0].stops = Vec::new();
+        play.broadcast.audience[2].stops = stopped(1200, None);
         assert_eq!(violated(&play), [] as [String; 0], "somebody else's stop");
+    }
+
+    #[test]
+    fn what_was_announced_before_a_stop_was_lifted_is_found_and_what_came_after_is_not() {
+        let mut play = play();
+        play.forget(0);
+        play.end_again(0, 1, OutcomeCode::Deferred, 1500);
+        play.arm(0, 0, 2, 4500);
+        play.reach(0, 4600);
+        play.end(0, 2, OutcomeCode::Accepted, 4700);
+        play.broadcast.audience[0].stops = stopped(1600, Some(4500));
+        assert_eq!(violated(&play), [] as [String; 0]);
+        play.broadcast.audience[0].stops = stopped(1600, Some(4501));
+        assert_eq!(violated(&play), ["I6"]);
     }
 
     #[test]
@@ -83,9 +102,9 @@ mod tests {
         play.forget(0);
         play.end(0, 1, OutcomeCode::Accepted, 40_000);
         play.reach(0, 34_000);
-        play.broadcast.audience[0].stopped_at = Some(wall(2000));
+        play.broadcast.audience[0].stops = stopped(2000, None);
         assert_eq!(violated(&play), [] as [String; 0]);
-        play.broadcast.audience[0].stopped_at = Some(wall(1999));
+        play.broadcast.audience[0].stops = stopped(1999, None);
         assert_eq!(violated(&play), ["I6"]);
     }
 

@@ -42,8 +42,17 @@ pub struct Recipient {
     pub address_id: i64,
     /// The address.
     pub address: Address,
-    /// Since when it must not be used, if so.
-    pub stopped_at: Option<Wall>,
+    /// When it must not be used.
+    pub stops: Vec<Stop>,
+}
+
+/// A time in which an address must not be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stop {
+    /// From then on.
+    pub from: Wall,
+    /// When the person lifted it, if they did.
+    pub until: Option<Wall>,
 }
 
 /// A run of ordinals announced at one attempt.

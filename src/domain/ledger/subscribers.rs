@@ -2,8 +2,10 @@
 
 use super::{Answer, By};
 use crate::address::{Address, AddressKind};
+use crate::channel::ChannelName;
+use crate::inbound::Wish;
 use crate::parcel::Secret;
-use crate::subscriber::{Imported, NewSubscriber, SuppressionCause};
+use crate::subscriber::{Heard, Imported, NewSubscriber, SuppressionCause};
 
 /// A partner's webhook as handed to the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +17,22 @@ pub struct NewEndpoint {
     /// What messages to it are signed with, `whsec_…`.
     pub secret: Secret,
 }
+
+/// A text that a person sent us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenBack {
+    /// The channel that it came in by.
+    pub channel: ChannelName,
+    /// The provider's identifier of it.
+    pub provider_id: String,
+    /// Whose it is.
+    pub from: Address,
+    /// What it asks for.
+    pub wish: Wish,
+}
+
+/// For how long an identifier of a text that came in is remembered, in seconds: longer than any provider repeats one.
+pub const HEARD_SECONDS: u64 = 7 * 24 * 3600;
 
 /// People and partners.
 pub trait Subscribers {
@@ -40,6 +58,9 @@ pub trait Subscribers {
     ) -> Answer<'a, ()>;
     /// Stops messages to the address with this row; `NotFound` when there is none.
     fn opt_out<'a>(&'a self, address_id: i64, by: &'a By) -> Answer<'a, ()>;
+    /// Does what a text asks for: STOP stops messages to its sender, known or not; START lifts such a stop and no other.
+    /// The same text again (channel and identifier) changes nothing.
+    fn hear<'a>(&'a self, text: &'a WrittenBack, by: &'a By) -> Answer<'a, Heard>;
     /// Whether the address with this row is stopped; `NotFound` when there is none.
     fn is_stopped(&self, address_id: i64) -> Answer<'_, bool>;
     /// How many subscriptions there are by address kind, and how many of them are suppressed.

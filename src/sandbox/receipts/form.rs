@@ -128,20 +128,7 @@ impl Form {
         // A forged receipt names another delivery than the address does.
         let path = replaced(callback, said);
         let url = callback.url.replacen(callback.path(), &path, 1);
-        let signed = fields
-            .iter()
-            .fold(url, |text, (name, value)| text + name + value);
-        let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, token.as_bytes());
-        let tag = BASE64.encode(hmac::sign(&key, signed.as_bytes()).as_ref());
-        let body = Serializer::new(String::new()).extend_pairs(fields).finish();
-        let headers = vec![
-            (
-                "content-type",
-                "application/x-www-form-urlencoded".to_owned(),
-            ),
-            ("x-twilio-signature", tag),
-        ];
-        post(path, headers, body.into_bytes())
+        signed_form(path, &url, &fields, token)
     }
 
     /// Kannel knows `%d` for the status, `%A` for the network's words, `%F` for its own name.
@@ -167,15 +154,43 @@ impl Form {
             ("status", self.status(said.error).to_owned()),
             ("timestamp", now_seconds.to_string()),
         ]);
-        let text: String = fields
-            .iter()
-            .map(|(name, value)| format!("&{name}={}", value.replace(['&', '='], "_")))
-            .collect();
-        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-        let tag = HEXLOWER.encode(hmac::sign(&key, text.as_bytes()).as_ref());
-        fields.insert("sig", tag);
+        sign_fields(&mut fields, secret);
         fields
     }
+}
+
+/// A form signed as Twilio signs it: with the account's token, over the address and every field by name.
+pub(crate) fn signed_form(
+    path: String,
+    url: &str,
+    fields: &BTreeMap<&str, &str>,
+    token: &str,
+) -> Written {
+    let signed = fields
+        .iter()
+        .fold(url.to_owned(), |text, (name, value)| text + name + value);
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, token.as_bytes());
+    let tag = BASE64.encode(hmac::sign(&key, signed.as_bytes()).as_ref());
+    let body = Serializer::new(String::new()).extend_pairs(fields).finish();
+    let headers = vec![
+        (
+            "content-type",
+            "application/x-www-form-urlencoded".to_owned(),
+        ),
+        ("x-twilio-signature", tag),
+    ];
+    post(path, headers, body.into_bytes())
+}
+
+/// Adds Vonage's `sig` over every field by name.
+pub(crate) fn sign_fields(fields: &mut BTreeMap<&'static str, String>, secret: &str) {
+    let text: String = fields
+        .iter()
+        .map(|(name, value)| format!("&{name}={}", value.replace(['&', '='], "_")))
+        .collect();
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let tag = HEXLOWER.encode(hmac::sign(&key, text.as_bytes()).as_ref());
+    fields.insert("sig", tag);
 }
 
 /// The callback's path with the reference that the receipt is to be about.
@@ -186,11 +201,11 @@ fn replaced(callback: &Callback, said: &Said<'_>) -> String {
     }
 }
 
-fn json() -> Vec<(&'static str, String)> {
+pub(crate) fn json() -> Vec<(&'static str, String)> {
     vec![("content-type", "application/json".to_owned())]
 }
 
-fn post(path: String, headers: Vec<(&'static str, String)>, body: Vec<u8>) -> Written {
+pub(crate) fn post(path: String, headers: Vec<(&'static str, String)>, body: Vec<u8>) -> Written {
     Written {
         method: Method::POST,
         path,

@@ -1,11 +1,12 @@
 //! Promises about people, imports and addresses never to be used.
 
 use super::Store;
-use super::stage::{MAIL, Plan, Stage, at, by, email, incident, mobile, person};
+use super::stage::{MAIL, Plan, Stage, TEXT, at, by, email, incident, mobile, person};
 use oyez_domain::LedgerError;
 use oyez_domain::address::{Address, AddressKind};
-use oyez_domain::ledger::Idempotency;
-use oyez_domain::subscriber::{Imported, SuppressionCause};
+use oyez_domain::inbound::Wish;
+use oyez_domain::ledger::{Idempotency, Stop, WrittenBack};
+use oyez_domain::subscriber::{Heard, Imported, SuppressionCause};
 
 /// Nothing of an import is asked before it is committed, and all of it afterwards.
 pub async fn an_import_becomes_visible_at_once(store: &dyn Store) {
@@ -190,4 +191,60 @@ pub async fn kinds_are_counted_apart(store: &dyn Store) {
         (AddressKind::Landline, 1, 0),
     ];
     assert_eq!(counts, expected);
+}
+
+/// A STOP by text stops the address, known or not; START lifts that stop and no other; each text counts once.
+pub async fn start_lifts_a_stop_by_text_and_no_other(store: &dyn Store) {
+    let mut stage = Stage::with_people(store, 3).await;
+    let text = |from: u32, wish, id: &str| WrittenBack {
+        channel: TEXT.parse().unwrap(),
+        provider_id: id.to_owned(),
+        from: mobile(from),
+        wish,
+    };
+    let hear = async |text: WrittenBack, second| {
+        let by = by(at(second));
+        stage.ledger.hear(&text, &by).await.unwrap()
+    };
+    let stopped = hear(text(1, Wish::Stop, "a"), 2).await;
+    let Heard::Stopped(Some(row)) = stopped else {
+        panic!("{stopped:?}");
+    };
+    assert_eq!(hear(text(1, Wish::Stop, "a"), 3).await, Heard::Nothing);
+    assert_eq!(hear(text(1, Wish::Other, "b"), 3).await, Heard::Nothing);
+    assert!(stage.ledger.is_stopped(row).await.unwrap());
+    assert_eq!(
+        hear(text(1, Wish::Start, "c"), 4).await,
+        Heard::Lifted(Some(row))
+    );
+    assert!(!stage.ledger.is_stopped(row).await.unwrap());
+    assert_eq!(hear(text(1, Wish::Start, "d"), 5).await, Heard::Nothing);
+
+    assert_eq!(
+        hear(text(99, Wish::Stop, "e"), 5).await,
+        Heard::Stopped(None)
+    );
+    hear(text(2, Wish::Stop, "f"), 5).await;
+    let manual = SuppressionCause::Manual;
+    let (other, by_council) = (mobile(2), by(at(6)));
+    let stopped = stage.ledger.suppress(&other, manual, &by_council);
+    stopped.await.unwrap();
+    assert_eq!(hear(text(2, Wish::Start, "g"), 7).await, Heard::Nothing);
+
+    let plan = Plan {
+        channels: vec![(TEXT, AddressKind::Mobile)],
+        ..Plan::default()
+    };
+    let released = stage.release(&plan).await;
+    let (broadcast, _, window) = &released.broadcasts[0];
+    stage.accept(window.as_ref().unwrap(), at(11)).await;
+    stage.drain(TEXT, at(12)).await;
+    let counts = stage.view(released.update.id, TEXT).await.counts;
+    assert_eq!((counts.asked, counts.suppressed), (3, 1));
+    let audience = stage.ledger.evidence(*broadcast).await.unwrap().audience;
+    let stops = |ordinal: usize| audience[ordinal].stops.clone();
+    let (from, until) = (at(2), Some(at(4)));
+    assert_eq!(stops(1), [Stop { from, until }]);
+    assert_eq!(stops(2).len(), 1);
+    stage.check_truth().await;
 }

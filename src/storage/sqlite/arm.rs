@@ -242,7 +242,8 @@ pub(super) fn superseded(ordinal: Ordinal, attempt: u32, now: Wall) -> Ending<'s
 }
 
 fn reason_of(cause: &str) -> Reason {
-    if cause == SuppressionCause::OptOut.code() {
+    let asked = [SuppressionCause::OptOut, SuppressionCause::StopWord];
+    if asked.iter().any(|asked| asked.code() == cause) {
         Reason::OptedOut
     } else {
         Reason::Suppressed

@@ -9,7 +9,7 @@ use oyez_domain::channel::ChannelName;
 use oyez_domain::id::{BroadcastId, IncidentId, Ordinal, UpdateId};
 use oyez_domain::ledger::{
     Answered, ArmedRun, AttemptEnd, BroadcastEvidence, DisarmedRun, ReceiptSeen, Recipient,
-    SettledRun, Start, SystemEvidence, WindowId,
+    SettledRun, Start, Stop, SystemEvidence, WindowId,
 };
 use oyez_domain::time::Wall;
 use rusqlite::{Connection, Row};
@@ -84,7 +84,7 @@ fn incident(broadcast: &Broadcast) -> Step<IncidentId> {
 }
 
 fn audience(connection: &Connection, keys: &Keys, broadcast: &Broadcast) -> Step<Vec<Recipient>> {
-    all(
+    let mut audience = all(
         connection,
         broadcast.id,
         "SELECT u.ordinal, a.id, a.keyed_hash, a.ciphertext, s.at FROM audience u
@@ -93,14 +93,47 @@ fn audience(connection: &Connection, keys: &Keys, broadcast: &Broadcast) -> Step
          WHERE u.broadcast_id = ?1 ORDER BY u.ordinal",
         |row| {
             let (hash, sealed): (_, Vec<u8>) = (row.get(2)?, row.get(3)?);
+            let since: Option<i64> = row.get(4)?;
+            let still = |at| Stop {
+                from: Wall(at),
+                until: None,
+            };
             Ok(Recipient {
                 ordinal: Ordinal(row.get(0)?),
                 address_id: row.get(1)?,
                 address: keys.open_address(broadcast.carries, &hash, &sealed)?,
-                stopped_at: row.get::<_, Option<i64>>(4)?.map(Wall),
+                stops: since.map(still).into_iter().collect(),
             })
         },
-    )
+    )?;
+    add_lifted(connection, broadcast.id, &mut audience)?;
+    Ok(audience)
+}
+
+/// Adds the stops that were lifted since.
+fn add_lifted(connection: &Connection, id: BroadcastId, audience: &mut [Recipient]) -> Step<()> {
+    let lifted = all(
+        connection,
+        id,
+        "SELECT u.ordinal, l.at, l.lifted_at FROM audience u
+         JOIN address a ON a.id = u.address_id
+         JOIN lifted_stop l ON l.keyed_hash = a.keyed_hash
+         WHERE u.broadcast_id = ?1 ORDER BY u.ordinal, l.at",
+        |row| {
+            let stop = Stop {
+                from: Wall(row.get(1)?),
+                until: Some(Wall(row.get(2)?)),
+            };
+            Ok((Ordinal(row.get(0)?), stop))
+        },
+    )?;
+    for (ordinal, stop) in lifted {
+        let place = audience.binary_search_by_key(&ordinal, |recipient| recipient.ordinal);
+        if let Some(recipient) = place.ok().and_then(|place| audience.get_mut(place)) {
+            recipient.stops.push(stop);
+        }
+    }
+    Ok(())
 }
 
 fn armed(connection: &Connection, id: BroadcastId) -> Step<Vec<ArmedRun>> {

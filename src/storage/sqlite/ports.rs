@@ -8,7 +8,7 @@ use super::vitals::Purpose;
 use super::{
     boot, decide, deliveries, disarm, evidence, fence, halt, import, incidents, left_over,
 };
-use super::{plan, receive, record, release, retry, subscribers, take, views};
+use super::{plan, receive, record, release, replies, retry, subscribers, take, views};
 use oyez_domain::LedgerError;
 use oyez_domain::address::{Address, AddressKind};
 use oyez_domain::channel::ChannelName;
@@ -18,12 +18,12 @@ use oyez_domain::ledger::{
     Answer, Ask, BroadcastEvidence, BroadcastView, By, Decision, DeliveryFilter, DeliveryView,
     Done, Idempotency, Incidents, NewEndpoint, Queue, ReceiptRecord, Received, Recorded,
     ReleaseOrder, Released, Releases, Reports, Statement, Subscribers, SystemEvidence, Taken,
-    UnknownDelivery, UnknownFilter, UnknownGroup, WindowId,
+    UnknownDelivery, UnknownFilter, UnknownGroup, WindowId, WrittenBack,
 };
 use oyez_domain::outcome::Reason;
 use oyez_domain::reference::UpdateReference;
 use oyez_domain::service::Service;
-use oyez_domain::subscriber::{Imported, NewSubscriber, SuppressionCause};
+use oyez_domain::subscriber::{Heard, Imported, NewSubscriber, SuppressionCause};
 use oyez_domain::time::Wall;
 use oyez_domain::update::Update;
 use rusqlite::Connection;
@@ -304,6 +304,11 @@ impl Subscribers for SqliteLedger {
     fn opt_out<'a>(&'a self, address_id: i64, by: &'a By) -> Answer<'a, ()> {
         let by = by.clone();
         Box::pin(self.write(move |c| subscribers::opt_out(c, address_id, &by)))
+    }
+
+    fn hear<'a>(&'a self, text: &'a WrittenBack, by: &'a By) -> Answer<'a, Heard> {
+        let (keys, text, by) = (Arc::clone(&self.keys), text.clone(), by.clone());
+        Box::pin(self.write(move |c| replies::hear(c, &keys, &text, &by)))
     }
 
     fn is_stopped(&self, address_id: i64) -> Answer<'_, bool> {

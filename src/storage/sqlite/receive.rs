@@ -174,8 +174,8 @@ impl Word {
         match self.status {
             ReceiptStatus::Complained => Some(SuppressionCause::Complaint),
             ReceiptStatus::Undelivered | ReceiptStatus::Bounced => {
-                let dead = self.reason == Some(Reason::AddressUnknown);
-                dead.then_some(SuppressionCause::AddressUnknown)
+                let stops = matches!(self.reason, Some(Reason::AddressUnknown | Reason::OptedOut));
+                stops.then(|| SuppressionCause::of_refusal(self.reason))
             }
             ReceiptStatus::Underway
             | ReceiptStatus::UndeliveredForNow

@@ -115,7 +115,7 @@ impl<'c> Recording<'c> {
         self.broadcast.note_outcome(recorded.at);
         let armed_at = self.answer_window(recorded)?;
         if recorded.suppress {
-            let cause = SuppressionCause::AddressUnknown;
+            let cause = SuppressionCause::of_refusal(recorded.reason);
             suppress(connection, &self.broadcast, ordinal, cause, recorded.at)?;
         }
         if recorded.follow == Follow::Failed {
@@ -320,9 +320,10 @@ pub(super) fn suppress(
 ) -> Step<()> {
     connection
         .prepare_cached(
-            "INSERT OR IGNORE INTO suppression (keyed_hash, cause, at)
+            "INSERT INTO suppression (keyed_hash, cause, at)
              SELECT a.keyed_hash, ?3, ?4 FROM audience u JOIN address a ON a.id = u.address_id
-             WHERE u.broadcast_id = ?1 AND u.ordinal = ?2",
+             WHERE u.broadcast_id = ?1 AND u.ordinal = ?2
+             ON CONFLICT DO UPDATE SET cause = excluded.cause WHERE cause = 'stop_word'",
         )?
         .execute(params![broadcast.id.0, ordinal.0, cause.code(), at.0])?;
     Ok(())

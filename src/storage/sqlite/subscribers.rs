@@ -160,7 +160,8 @@ pub(super) fn opt_out(connection: &Connection, address_id: i64, by: &By) -> Step
     )
 }
 
-fn write_suppression(
+/// A stop that came by a word gives way to every other cause, so that START lifts no other.
+pub(super) fn write_suppression(
     connection: &Connection,
     hash: &KeyedHash,
     cause: SuppressionCause,
@@ -169,7 +170,7 @@ fn write_suppression(
     connection
         .prepare_cached(
             "INSERT INTO suppression (keyed_hash, cause, at) VALUES (?1, ?2, ?3)
-             ON CONFLICT DO NOTHING",
+             ON CONFLICT DO UPDATE SET cause = excluded.cause WHERE cause = 'stop_word'",
         )?
         .execute(params![hash, cause.code(), by.at.0])?;
     Ok(())

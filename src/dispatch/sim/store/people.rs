@@ -3,10 +3,11 @@
 use super::state::{Known, Partner, State, Subscription};
 use oyez_domain::address::{Address, AddressKind};
 use oyez_domain::id::BroadcastId;
-use oyez_domain::ledger::NewEndpoint;
+use oyez_domain::inbound::Wish;
+use oyez_domain::ledger::{NewEndpoint, Stop, WrittenBack};
 use oyez_domain::miss::{MISSED_WITHIN, MISSES, is_a_miss};
 use oyez_domain::outcome::Reason;
-use oyez_domain::subscriber::{Imported, NewSubscriber, SuppressionCause};
+use oyez_domain::subscriber::{Heard, Imported, NewSubscriber, SuppressionCause};
 use oyez_domain::time::Wall;
 use oyez_domain::{LedgerError, LedgerResult, Refusal};
 use std::sync::Arc;
@@ -153,7 +154,49 @@ impl State {
 
     pub(super) fn suppress(&mut self, address: &Address, cause: SuppressionCause, at: Wall) {
         let known = self.suppressed.entry(address.clone());
-        known.or_insert((cause, at));
+        let known = known.or_insert((cause, at));
+        if known.0 == SuppressionCause::StopWord {
+            known.0 = cause;
+        }
+    }
+
+    /// Every time in which an address must not be used.
+    pub(super) fn stops(&self, row: i64) -> Vec<Stop> {
+        let since = self
+            .stopped(row)
+            .map(|(_, from)| Stop { from, until: None });
+        let address = self.known(row).ok().map(|known| &known.address);
+        let lifted = address.and_then(|address| self.lifted.get(address));
+        let ended = lifted.into_iter().flatten().map(|(from, until)| Stop {
+            from: *from,
+            until: Some(*until),
+        });
+        since.into_iter().chain(ended).collect()
+    }
+
+    pub(super) fn hear(&mut self, text: &WrittenBack, at: Wall) -> Heard {
+        let id = (text.channel.clone(), text.provider_id.clone());
+        if !self.heard.insert(id) {
+            return Heard::Nothing;
+        }
+        let row = self.rows.get(&text.from).copied();
+        match text.wish {
+            Wish::Stop => {
+                self.suppress(&text.from, SuppressionCause::StopWord, at);
+                Heard::Stopped(row)
+            }
+            Wish::Start => match self.suppressed.get(&text.from) {
+                Some((SuppressionCause::StopWord, from)) => {
+                    let stop = (*from, at);
+                    self.suppressed.remove(&text.from);
+                    let lifted = self.lifted.entry(text.from.clone());
+                    lifted.or_default().push(stop);
+                    Heard::Lifted(row)
+                }
+                Some(_) | None => Heard::Nothing,
+            },
+            Wish::Other => Heard::Nothing,
+        }
     }
 
     /// Counts a message that missed its address; the third within two weeks suppresses it.

@@ -11,12 +11,12 @@ use oyez_domain::ledger::{
     Answer, Ask, BroadcastEvidence, BroadcastView, By, Decision, DeliveryFilter, DeliveryView,
     Done, Idempotency, Incidents, NewEndpoint, Queue, ReceiptRecord, Received, Recorded,
     ReleaseOrder, Released, Releases, Reports, Statement, Subscribers, SystemEvidence, Taken,
-    UnknownDelivery, UnknownFilter, UnknownGroup, Upkeep, WindowId,
+    UnknownDelivery, UnknownFilter, UnknownGroup, Upkeep, WindowId, WrittenBack,
 };
 use oyez_domain::outcome::Reason;
 use oyez_domain::reference::UpdateReference;
 use oyez_domain::service::Service;
-use oyez_domain::subscriber::{Imported, NewSubscriber, SuppressionCause};
+use oyez_domain::subscriber::{Heard, Imported, NewSubscriber, SuppressionCause};
 use oyez_domain::time::Wall;
 use oyez_domain::update::Update;
 
@@ -246,6 +246,10 @@ impl Subscribers for SimLedger {
 
     fn opt_out<'a>(&'a self, address_id: i64, by: &'a By) -> Answer<'a, ()> {
         Box::pin(self.write("opt_out", move |s| s.opt_out(address_id, by.at)))
+    }
+
+    fn hear<'a>(&'a self, text: &'a WrittenBack, by: &'a By) -> Answer<'a, Heard> {
+        Box::pin(self.write("hear", move |s| Ok(s.hear(text, by.at))))
     }
 
     fn is_stopped(&self, address_id: i64) -> Answer<'_, bool> {

@@ -101,7 +101,7 @@ impl State {
                 ordinal,
                 address_id: delivery.row,
                 address: self.known(delivery.row)?.address.clone(),
-                stopped_at: self.stopped(delivery.row).map(|(_, at)| at),
+                stops: self.stops(delivery.row),
             });
         }
         let ends = deliveries().flat_map(|(ordinal, delivery)| {

@@ -151,6 +151,9 @@ fn stops(record: &ReceiptRecord) -> Option<SuppressionCause> {
         (ReceiptStatus::Bounced | ReceiptStatus::Undelivered, Some(Reason::AddressUnknown)) => {
             Some(SuppressionCause::AddressUnknown)
         }
+        (ReceiptStatus::Bounced | ReceiptStatus::Undelivered, Some(Reason::OptedOut)) => {
+            Some(SuppressionCause::StopWord)
+        }
         (
             ReceiptStatus::Bounced
             | ReceiptStatus::Undelivered

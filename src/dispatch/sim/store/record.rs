@@ -69,7 +69,8 @@ impl State {
         broadcast.see_whether_done();
         if recorded.suppress {
             let address = self.known(row)?.address.clone();
-            self.suppress(&address, SuppressionCause::AddressUnknown, at);
+            let cause = SuppressionCause::of_refusal(recorded.reason);
+            self.suppress(&address, cause, at);
         }
         if recorded.follow == Follow::Failed {
             self.note_miss((id, row), recorded.reason, at)?;

@@ -37,6 +37,10 @@ pub(super) struct State {
     pub(super) suppressed: BTreeMap<Address, (SuppressionCause, Wall)>,
     /// Messages that missed their address lately, by row and broadcast.
     pub(super) misses: BTreeMap<(i64, BroadcastId), Wall>,
+    /// Stops that START lifted: from, until.
+    pub(super) lifted: BTreeMap<Address, Vec<(Wall, Wall)>>,
+    /// Texts that came in, by channel and identifier.
+    pub(super) heard: BTreeSet<(ChannelName, String)>,
     pub(super) staged: BTreeMap<u64, Vec<NewSubscriber>>,
     /// The first has number 1.
     pub(super) broadcasts: Vec<Broadcast>,

@@ -6,7 +6,6 @@ use oyez_domain::channel::ChannelName;
 use oyez_domain::id::{BroadcastId, Ordinal};
 use oyez_domain::ledger::{Armed, ArmedRun, Ask, Taken, Window, WindowId};
 use oyez_domain::outcome::{OutcomeCode, Reason};
-use oyez_domain::subscriber::SuppressionCause;
 use oyez_domain::time::Wall;
 use oyez_domain::{LedgerError, LedgerResult};
 use std::collections::BTreeSet;
@@ -252,7 +251,7 @@ impl State {
             return Ok(false);
         };
         if let Some((cause, _)) = stopped {
-            delivery.settle_unsent(OutcomeCode::Suppressed, reason_of(cause), now);
+            delivery.settle_unsent(OutcomeCode::Suppressed, cause.reason(), now);
         } else if superseded {
             delivery.settle_unsent(OutcomeCode::Superseded, Reason::Superseded, now);
         } else if blocked.contains(&row) {
@@ -375,16 +374,6 @@ impl Delivery {
 
     pub(super) fn is_armed(&self) -> bool {
         matches!(self.place, Place::Armed(_))
-    }
-}
-
-fn reason_of(cause: SuppressionCause) -> Reason {
-    match cause {
-        SuppressionCause::OptOut => Reason::OptedOut,
-        SuppressionCause::AddressUnknown
-        | SuppressionCause::Manual
-        | SuppressionCause::Complaint
-        | SuppressionCause::Unreachable => Reason::Suppressed,
     }
 }
 
