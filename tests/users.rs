@@ -15,6 +15,7 @@ const ADD: [&str; 7] = [
 #[test]
 fn a_person_gets_a_link_and_stands_in_the_list_with_what_each_may_do() {
     let town = Town::new();
+    let serve = town.serve();
     let none = town.oyez(&["user", "list"]).exits(0);
     assert!(none.contains("oyez user add"), "{none}");
     let added = town.oyez(&ADD).exits(0);
@@ -36,6 +37,7 @@ fn a_person_gets_a_link_and_stands_in_the_list_with_what_each_may_do() {
     let wrong = ["user", "add", "nobody", "--name", "X", "--may", "fly"];
     town.oyez(&wrong)
         .fails(3, &["email", "\"fly\" is none of write, approve"]);
+    drop(serve);
 }
 
 #[test]
