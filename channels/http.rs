@@ -118,6 +118,12 @@ impl Reply {
         retry_after::wait(values.map(|value| value.to_str().unwrap_or("")), now)
     }
 
+    /// The wait until the limit is reset that this answer says is reached, by the header that says so.
+    pub(crate) fn reset(&self, header: &str, now: Wall) -> Option<Duration> {
+        let value = self.headers.get(header)?.to_str().ok()?;
+        (self.status == 429).then(|| retry_after::reset(value.trim(), now))?
+    }
+
     /// The body as JSON, if it is an object or a list.
     pub(crate) fn json(&self) -> Option<serde_json::Value> {
         serde_json::from_slice(&self.body)

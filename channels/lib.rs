@@ -13,6 +13,7 @@ mod letter;
 mod mastodon;
 mod names;
 mod network;
+mod post;
 pub mod registry;
 mod secret;
 mod sms_http;

@@ -3,8 +3,8 @@
 mod look_up;
 
 use crate::classify::http::{Answer, Manner};
-use crate::classify::retry_after;
 use crate::http::{Outlet, Reply, Silence};
+use crate::post;
 use crate::registry::Surroundings;
 use crate::secret;
 use oyez_domain::address::AddressKind;
@@ -18,9 +18,7 @@ use oyez_domain::parcel::{Parcel, Secret};
 use oyez_domain::ports::LookUp;
 use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt};
 use oyez_domain::rendered::{Piece, Rendered};
-use oyez_domain::text::Line;
 use oyez_domain::text::measure::{Limit, Measure};
-use oyez_domain::time::Wall;
 use oyez_domain::{BoxFuture, Channel, Clock, Refusal};
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
@@ -173,17 +171,6 @@ impl Mastodon {
         })
     }
 
-    /// The author's own text for this channel, or the headline, every line of advice and the link.
-    fn text(&self, notice: &Notice) -> String {
-        let update = &notice.update;
-        notice.own(&self.name).unwrap_or_else(|| {
-            let dos = list("What to do", &update.what_to_do);
-            // Without its heading, "Cancel your Direct Debit" would say the opposite of what was meant.
-            let donts = list("What not to do", &update.what_not_to_do);
-            format!("{}\n{dos}{donts}\n{}", notice.headline(), notice.url())
-        })
-    }
-
     async fn post(&self, parcel: &Parcel) -> Verdict {
         let request = match self.outlet.request(Method::POST, self.statuses.clone()) {
             Ok(request) => request
@@ -211,7 +198,9 @@ impl Mastodon {
                 200..=299 => link.is_some(),
                 _ => field("error").is_some(),
             },
-            wait: reply.wait(now).or_else(|| reset(reply, now)),
+            wait: reply
+                .wait(now)
+                .or_else(|| reply.reset("x-ratelimit-reset", now)),
             reference: link.map(str::to_owned),
         };
         Verdict::new(MANNER.outcome(answer, now), reply.status.to_string())
@@ -241,23 +230,8 @@ impl Mastodon {
     }
 }
 
-/// Mastodon's `X-RateLimit-Reset` is a date and time, not a number of seconds; it counts when nothing remains.
-fn reset(reply: &Reply, now: Wall) -> Option<Duration> {
-    let moment = Wall::parse(reply.headers.get("x-ratelimit-reset")?.to_str().ok()?)?;
-    (reply.status == 429).then(|| retry_after::until(moment, now))
-}
-
 fn describe(silence: Silence) -> String {
     silence.verdict(Scope::Channel).reply
-}
-
-/// Lines under a heading, or nothing.
-fn list(heading: &str, lines: &[Line]) -> String {
-    if lines.is_empty() {
-        return String::new();
-    }
-    let lines: String = lines.iter().map(|line| format!("- {line}\n")).collect();
-    format!("\n{heading}:\n{lines}")
 }
 
 impl Channel for Mastodon {
@@ -275,7 +249,7 @@ impl Channel for Mastodon {
             limits: &[limit],
             charset: None,
         };
-        let Fitted { text, fit } = room.fit(notice, &self.text(notice))?;
+        let Fitted { text, fit } = room.fit(notice, &post::text(notice, &self.name))?;
         let status = Status {
             status: &text,
             visibility: self.visibility,

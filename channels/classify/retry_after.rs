@@ -28,6 +28,15 @@ pub(crate) fn until(moment: Wall, now: Wall) -> Duration {
     moment.since(now).clamp(SHORTEST, LONGEST)
 }
 
+/// The wait that a reset header asks for: until a date and time (Mastodon), or until a number of seconds since 1970
+/// (Bluesky, and other servers that speak Mastodon's API).
+pub(crate) fn reset(value: &str, now: Wall) -> Option<Duration> {
+    let seconds = || value.parse::<i64>().ok()?.checked_mul(1_000_000).map(Wall);
+    Wall::parse(value)
+        .or_else(seconds)
+        .map(|moment| until(moment, now))
+}
+
 fn one(value: &str, now: Wall) -> Duration {
     let value = value.trim();
     let number = value.parse::<f64>().ok().filter(|n| !n.is_nan());
@@ -83,6 +92,17 @@ mod tests {
         ] {
             assert_eq!(of(&[value]), Some(expected), "{value:?}");
         }
+    }
+
+    #[test]
+    fn a_reset_is_a_date_or_a_number_of_seconds_and_nothing_else() {
+        let now = Wall::parse("2025-11-27T10:30:00Z").unwrap();
+        let of = |value| reset(value, now).map(|wait| wait.as_secs());
+        assert_eq!(of("2025-11-27T10:31:40.123456Z"), Some(100));
+        assert_eq!(of("1764239500"), Some(100));
+        assert_eq!(of("1764239000"), Some(1), "it has passed");
+        assert_eq!(of("9223372036854775807"), None);
+        assert_eq!((of("soon"), of("")), (None, None));
     }
 
     #[test]
