@@ -96,9 +96,10 @@ async fn the_whole_mail_arrives_in_groups_of_commands_and_one_by_one() {
         let (reference, token) = (&parcel.reference, &parcel.stop_token);
         for (header, expected) in [
             ("x-helo-args", "oyez.example.gov.uk".to_owned()),
+            // The server offers DSN (RFC 3461), so what comes back will name the delivery and not carry the mail.
             (
                 "x-mail-args",
-                format!("<b+{reference}@bounces.example.gov.uk>"),
+                format!("<b+{reference}@bounces.example.gov.uk> RET=HDRS ENVID={reference}"),
             ),
             ("x-rcpt-args", "<resident1@mail.test>".to_owned()),
             ("message-id", format!("<{reference}@status.example.gov.uk>")),
