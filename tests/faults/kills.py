@@ -82,7 +82,7 @@ class KillLoop:
         }, all(ok)
 
 
-@row("kill", "P2", seconds=420)
+@row("kill", "P2", seconds=600)
 def kill(it):
     """A crash in the middle of sending loses nobody; it can repeat at most D messages of a channel, never gives anybody
     three copies from one crash, and sending goes on within 2 s of the next start.
