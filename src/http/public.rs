@@ -202,10 +202,7 @@ fn earlier(update: &Update, zone: &str) -> Earlier {
 
 /// Everything that was ever put out, newest first.
 async fn released(house: &House) -> Result<Vec<Update>, Problem> {
-    let mut updates = house.desk.ledger.updates(LOOKED_THROUGH).await?;
-    updates.retain(is_public);
-    updates.sort_by_key(|update| std::cmp::Reverse(update.released_at));
-    Ok(updates)
+    Ok(house.desk.ledger.released_updates(LOOKED_THROUGH).await?)
 }
 
 /// `/`: services, telephones, hours, the latest update.

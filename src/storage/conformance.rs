@@ -190,6 +190,7 @@ macro_rules! ledger_promises {
             an_update_for_nobody_is_refused,
             a_channel_with_nobody_is_done_at_once,
             only_an_idle_channel_starts_with_the_release,
+            drafts_crowd_out_nothing_that_was_released,
             a_post_goes_to_the_channels_own_account,
             a_statement_is_frozen_at_release,
             a_release_announces_nothing_for_who_is_shut,

@@ -28,7 +28,7 @@ impl Desk {
                 && other.says_the_same(draft)
                 && meet(&other.audience, &draft.audience)
         };
-        let updates = self.ledger.updates(LOOKED_AT).await?;
+        let updates = self.ledger.released_updates(LOOKED_AT).await?;
         Ok(updates.into_iter().find(said))
     }
 }

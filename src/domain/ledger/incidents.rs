@@ -37,6 +37,8 @@ pub trait Incidents {
     fn update_by_reference<'a>(&'a self, reference: &'a UpdateReference) -> Answer<'a, Update>;
     /// The newest updates first.
     fn updates(&self, limit: u32) -> Answer<'_, Vec<Update>>;
+    /// What was put out, stopped since or not, the newest release first. However many drafts there are, they crowd out none.
+    fn released_updates(&self, limit: u32) -> Answer<'_, Vec<Update>>;
     /// An update with its incident and services as they stood at its release (now, for a draft).
     fn statement(&self, id: UpdateId) -> Answer<'_, Statement>;
 }

@@ -17,6 +17,8 @@ use oyez_domain::update::{NextUpdate, UpdateState};
 
 /// Updates listed.
 const LISTED: u32 = 10;
+/// Releases looked through for the latest of each incident.
+const LOOKED_THROUGH: u32 = 200;
 
 /// An incident that is not over.
 struct Open {
@@ -57,7 +59,8 @@ struct DashboardPage<'a> {
 pub(super) async fn show(State(house): State<House>, _: Officer) -> Result<Response, Problem> {
     let desk = &house.desk;
     let zone = &desk.organisation.time_zone;
-    let updates = desk.ledger.updates(200).await?;
+    let updates = desk.ledger.updates(LISTED).await?;
+    let released = desk.ledger.released_updates(LOOKED_THROUGH).await?;
     let mut open = Vec::new();
     for incident in desk
         .ledger
@@ -66,13 +69,10 @@ pub(super) async fn show(State(house): State<House>, _: Officer) -> Result<Respo
         .into_iter()
         .filter(|incident| incident.phase != Phase::Resolved)
     {
-        let last = updates
+        let last = released
             .iter()
-            .filter(|update| update.incident == incident.id && update.state != UpdateState::Draft);
-        let promise = match last
-            .max_by_key(|update| update.released_at)
-            .map(|update| update.next_update_by)
-        {
+            .find(|update| update.incident == incident.id);
+        let promise = match last.map(|update| update.next_update_by) {
             Some(NextUpdate::By(by)) if by < desk.clock.wall() => {
                 format!(
                     "Late: the next update was promised for {}",
@@ -100,11 +100,7 @@ pub(super) async fn show(State(house): State<House>, _: Officer) -> Result<Respo
             .into_iter()
             .map(with_waiting)
             .collect(),
-        written: updates
-            .iter()
-            .take(LISTED as usize)
-            .map(|update| written(update, zone))
-            .collect(),
+        written: updates.iter().map(|update| written(update, zone)).collect(),
         everything_held: desk
             .ledger
             .holds()

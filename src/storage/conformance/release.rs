@@ -134,6 +134,36 @@ pub async fn only_an_idle_channel_starts_with_the_release(store: &dyn Store) {
     stage.check_truth().await;
 }
 
+/// What was put out is listed by its release, whatever is written meanwhile.
+pub async fn drafts_crowd_out_nothing_that_was_released(store: &dyn Store) {
+    let mut stage = Stage::with_people(store, 1).await;
+    let mut released = Vec::new();
+    for after in [11, 12] {
+        let plan = Plan {
+            released_after: after,
+            ..Plan::default()
+        };
+        released.insert(0, stage.release(&plan).await.update.id);
+    }
+    let draft = stage
+        .draft(&Plan {
+            released_after: 13,
+            ..Plan::default()
+        })
+        .await;
+    let newest = stage.ledger.updates(1).await.unwrap();
+    assert_eq!(newest[0].id, draft.id);
+    let out = |limit| {
+        let ledger = &stage.ledger;
+        async move {
+            let updates = ledger.released_updates(limit).await.unwrap();
+            updates.iter().map(|update| update.id).collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(out(1).await, released[..1]);
+    assert_eq!(out(9).await, released);
+}
+
 /// The organisation's own account is the whole audience of a channel that posts to it.
 pub async fn a_post_goes_to_the_channels_own_account(store: &dyn Store) {
     let mut stage = Stage::set(store).await;

@@ -147,17 +147,19 @@ fn refuse_taken_reference(connection: &Connection, update: &Update) -> Step<()> 
 
 pub(super) fn write_update(connection: &Connection, update: &Update) -> Step<()> {
     connection.execute(
-        "INSERT INTO update_ (id, reference, incident_id, state, created_at, body)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        "INSERT INTO update_ (id, reference, incident_id, state, created_at, body, released_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT (id) DO UPDATE SET reference = excluded.reference,
-             incident_id = excluded.incident_id, state = excluded.state, body = excluded.body",
+             incident_id = excluded.incident_id, state = excluded.state, body = excluded.body,
+             released_at = excluded.released_at",
         params![
             update.id.as_bytes(),
             update.reference.as_str(),
             update.incident.as_bytes(),
             update.state.code(),
             update.created_at.0,
-            to_json("update_", update)?
+            to_json("update_", update)?,
+            update.released_at.map(|at| at.0)
         ],
     )?;
     Ok(())
@@ -192,6 +194,15 @@ pub(super) fn update_by_reference(
 pub(super) fn read_updates(connection: &Connection, limit: u32) -> Step<Vec<Update>> {
     let mut statement = connection
         .prepare_cached("SELECT body FROM update_ ORDER BY created_at DESC, id DESC LIMIT ?1")?;
+    let rows = statement.query([limit])?;
+    super::words::collect(rows, |row| from_json("update_", &row.get::<_, String>(0)?))
+}
+
+pub(super) fn read_released(connection: &Connection, limit: u32) -> Step<Vec<Update>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT body FROM update_ WHERE released_at IS NOT NULL
+         ORDER BY released_at DESC, id DESC LIMIT ?1",
+    )?;
     let rows = statement.query([limit])?;
     super::words::collect(rows, |row| from_json("update_", &row.get::<_, String>(0)?))
 }

@@ -86,6 +86,10 @@ impl Incidents for SqliteLedger {
         Box::pin(self.read(move |c| incidents::read_updates(c, limit)))
     }
 
+    fn released_updates(&self, limit: u32) -> Answer<'_, Vec<Update>> {
+        Box::pin(self.read(move |c| incidents::read_released(c, limit)))
+    }
+
     fn statement(&self, id: UpdateId) -> Answer<'_, Statement> {
         Box::pin(self.read(move |c| incidents::statement(c, id)))
     }

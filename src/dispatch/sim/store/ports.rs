@@ -72,6 +72,10 @@ impl Incidents for SimLedger {
         Box::pin(self.read("updates", move |s| Ok(s.updates(limit))))
     }
 
+    fn released_updates(&self, limit: u32) -> Answer<'_, Vec<Update>> {
+        Box::pin(self.read("released_updates", move |s| Ok(s.released_updates(limit))))
+    }
+
     fn statement(&self, id: UpdateId) -> Answer<'_, Statement> {
         Box::pin(self.read("statement", move |s| s.statement(id)))
     }

@@ -101,6 +101,14 @@ impl State {
         all
     }
 
+    pub(super) fn released_updates(&self, limit: u32) -> Vec<Update> {
+        let all = self.updates.values().map(|w| w.update.clone());
+        let mut out: Vec<_> = all.filter(|update| update.released_at.is_some()).collect();
+        out.sort_by_key(|update| std::cmp::Reverse((update.released_at, update.id)));
+        out.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        out
+    }
+
     pub(super) fn statement(&self, id: UpdateId) -> LedgerResult<Statement> {
         let update = self.update(id)?.clone();
         let frozen = self.updates.get(&id).and_then(|w| w.frozen.clone());
