@@ -11,6 +11,13 @@ use oyez_domain::reference::UpdateReference;
 use oyez_domain::update::{Update, UpdateDraft};
 use oyez_domain::{LedgerError, Refusal};
 
+/// Draws of a reference before an update is refused for want of a free one: only a store that is full of them needs more.
+const REFERENCE_DRAWS: usize = 16;
+
+fn is_taken(fault: &Refusal) -> bool {
+    fault.field == "reference" && fault.code == "taken"
+}
+
 impl Desk {
     /// Opens an incident. Publishes nothing.
     pub async fn open_incident(
@@ -56,16 +63,13 @@ impl Desk {
             UpdateId::new(now, self.bytes()),
             UpdateReference::new(self.bytes()),
         );
-        let update = draft.check(id, reference, incident.phase, now)?;
+        let mut update = draft.check(id, reference, incident.phase, now)?;
         let mut faults = self.unknown_channels(&update);
         faults.extend(self.unknown_services(&update).await?);
         if !faults.is_empty() {
             return Err(faults.into());
         }
-        let done = self
-            .ledger
-            .save_update(&update, key, &self.by(actor))
-            .await?;
+        let done = self.save_draft(&mut update, key, actor).await?;
         let value = if done.replayed {
             self.ledger.update(done.value).await?
         } else {
@@ -75,6 +79,25 @@ impl Desk {
             value,
             replayed: done.replayed,
         })
+    }
+
+    /// Keeps a new draft. Its reference is short, so that people can read it out, and therefore now and then drawn twice.
+    async fn save_draft(
+        &self,
+        update: &mut Update,
+        key: Option<&Idempotency>,
+        actor: &str,
+    ) -> DeskResult<Done<UpdateId>> {
+        let by = self.by(actor);
+        for _ in 0..REFERENCE_DRAWS {
+            match self.ledger.save_update(update, key, &by).await {
+                Err(LedgerError::Refused(fault)) if is_taken(&fault) => {
+                    update.reference = UpdateReference::new(self.bytes());
+                }
+                saved => return Ok(saved?),
+            }
+        }
+        Ok(self.ledger.save_update(update, key, &by).await?)
     }
 
     fn unknown_channels(&self, update: &Update) -> Vec<Refusal> {
