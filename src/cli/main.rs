@@ -6,6 +6,7 @@ mod bars;
 mod clock;
 mod commands;
 mod confirm;
+mod descriptors;
 mod door;
 mod exit;
 mod input;

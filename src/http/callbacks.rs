@@ -37,6 +37,7 @@ pub(crate) async fn receive(
         .collect();
     let largest = house.desk.largest_callback(&channel);
     let body = body::read(request, largest, PATIENCE).await?;
+    let _turn = house.lanes.receipts.turn().await?;
     let callback = Callback {
         method: &method,
         url: &url,

@@ -97,7 +97,7 @@ pub(crate) async fn finish(State(house): State<House>, request: Request, next: N
     let mut dress = Dress::of(face);
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let mut shaped = shape(&house, face, &problem, &request_id);
-        for name in [header::RETRY_AFTER, header::ALLOW] {
+        for name in [header::RETRY_AFTER, header::ALLOW, header::CONNECTION] {
             if let Some(value) = response.headers_mut().remove(&name) {
                 shaped.headers_mut().insert(name, value);
             }

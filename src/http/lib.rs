@@ -16,11 +16,13 @@ mod host;
 mod idempotency;
 pub mod incidents;
 mod journal;
+mod lanes;
 mod metrics;
 mod openapi;
 #[cfg(test)]
 mod outside;
 mod page;
+mod places;
 pub mod previews;
 pub mod problem;
 pub mod progress;
@@ -41,6 +43,7 @@ mod users;
 pub mod view;
 mod well_known;
 
+pub use places::most as connections_at_most;
 pub use router::router;
 pub use serve::{Listeners, bind_socket, serve};
 pub use settings::HttpSettings;

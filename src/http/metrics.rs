@@ -34,6 +34,7 @@ pub(crate) async fn show(State(house): State<House>) -> Result<Response, Problem
     let mut registry = Registry::with_prefix("oyez");
     channels.register(&mut registry);
     store(&mut registry, &house).await?;
+    turned_away(&mut registry, &house);
     let mut text = String::new();
     encode(&mut text, &registry)
         .map_err(|_| Problem::new(Kind::Internal, "The numbers could not be written."))?;
@@ -119,6 +120,20 @@ impl Channels {
 }
 
 /// Room, log and troubles of the instance.
+/// Requests for which there was no room.
+fn turned_away(registry: &mut Registry, house: &House) {
+    let requests = Single::default();
+    for (lane, many) in house.lanes.turned_away() {
+        let labels = [("lane", lane.to_owned())];
+        requests.get_or_create(&labels).set(gauge(many));
+    }
+    registry.register(
+        "http_turned_away",
+        "Requests answered with 503 since the start because too many were there, by what they were short of",
+        requests,
+    );
+}
+
 async fn store(registry: &mut Registry, house: &House) -> Result<(), Problem> {
     let condition = house.desk.ledger.condition();
     let (wal, free) = (Gauge::<i64>::default(), Gauge::<i64>::default());

@@ -8,5 +8,6 @@ mod console;
 mod decisions;
 mod house;
 mod public;
+mod rush;
 mod streams;
 mod trouble;

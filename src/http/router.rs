@@ -4,9 +4,9 @@ use crate::host::guard;
 use crate::problem::{Kind, Problem};
 use crate::state::House;
 use crate::{
-    callbacks, channels, console, deliveries, events, finish, health, incidents, metrics, openapi,
-    public, releases, retries, services, stop, subscribers, system, unknowns, updates, users,
-    well_known,
+    callbacks, channels, console, deliveries, events, finish, health, incidents, lanes, metrics,
+    openapi, places, public, releases, retries, services, stop, subscribers, system, unknowns,
+    updates, users, well_known,
 };
 use axum::Router;
 use axum::body::Body;
@@ -32,7 +32,9 @@ pub fn router(house: House) -> Router {
         .fallback(missing)
         .method_not_allowed_fallback(method)
         .layer(CatchPanicLayer::custom(broken))
+        .layer(from_fn_with_state(house.clone(), lanes::queue))
         .layer(from_fn_with_state(house.clone(), guard))
+        .layer(from_fn_with_state(house.clone(), places::admit))
         .layer(from_fn_with_state(house.clone(), finish::finish))
         .with_state(house)
 }

@@ -1,5 +1,6 @@
 //! The accept loops: a bound on connections, a time limit for headers, and an end that lets answers finish.
 
+use crate::places::{Place, Places, Rank};
 use crate::router::router;
 use crate::settings::HttpSettings;
 use crate::state::{Door, House};
@@ -18,7 +19,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
@@ -69,7 +69,7 @@ pub async fn serve(
     accounts: Arc<dyn Accounts>,
     shutdown: CancellationToken,
 ) {
-    let connections = Arc::new(Semaphore::new(settings.connections));
+    let places = Places::new(settings.connections);
     let house = House::new(desk, accounts, settings, shutdown.clone());
     let tasks = TaskTracker::new();
     let journal = house.clone();
@@ -81,7 +81,7 @@ pub async fn serve(
     });
     let gate = Gate {
         router: router(house),
-        connections,
+        places,
         tasks: tasks.clone(),
         shutdown,
     };
@@ -104,7 +104,7 @@ pub async fn serve(
 /// What every connection passes.
 struct Gate {
     router: Router,
-    connections: Arc<Semaphore>,
+    places: Places,
     tasks: TaskTracker,
     shutdown: CancellationToken,
 }
@@ -112,7 +112,7 @@ struct Gate {
 impl Gate {
     async fn network(&self, listener: TcpListener) {
         loop {
-            let Ok(place) = Arc::clone(&self.connections).acquire_owned().await else {
+            let Some(place) = self.places.take().await else {
                 return;
             };
             let accepted = tokio::select! {
@@ -123,7 +123,7 @@ impl Gate {
                 Ok((stream, _)) => {
                     // Without it small answers wait for more; failing to set it only costs time.
                     drop(stream.set_nodelay(true));
-                    self.admit(stream, Door::Network, place);
+                    self.admit(stream, Door::Network, Some(place));
                 }
                 Err(error) => Self::breathe(&error).await,
             }
@@ -138,7 +138,7 @@ impl Gate {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _)) => self.admit(stream, Door::Socket, ()),
+                Ok((stream, _)) => self.admit(stream, Door::Socket, None),
                 Err(error) => Self::breathe(&error).await,
             }
         }
@@ -149,23 +149,33 @@ impl Gate {
         tokio::time::sleep(BREATHER).await;
     }
 
-    fn admit<S, P>(&self, stream: S, door: Door, place: P)
+    fn admit<S>(&self, stream: S, door: Door, place: Option<Place>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        P: Send + 'static,
     {
         let (router, shutdown) = (self.router.clone(), self.shutdown.clone());
+        let guest = Guest {
+            door,
+            rank: place.as_ref().map_or(Rank::Ordinary, |place| place.rank),
+        };
         self.tasks.spawn(async move {
-            converse(stream, door, router, HEADER_PATIENCE, shutdown).await;
+            converse(stream, guest, router, HEADER_PATIENCE, shutdown).await;
             drop(place);
         });
     }
 }
 
+/// Who is at the other end of a connection, as far as the doors know.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Guest {
+    pub(crate) door: Door,
+    pub(crate) rank: Rank,
+}
+
 /// One connection, to its end; the head of each request has to arrive within `patience`.
 pub(crate) async fn converse<S>(
     stream: S,
-    door: Door,
+    guest: Guest,
     router: Router,
     patience: Duration,
     shutdown: CancellationToken,
@@ -173,7 +183,8 @@ pub(crate) async fn converse<S>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(door);
+        request.extensions_mut().insert(guest.door);
+        request.extensions_mut().insert(guest.rank);
         router.clone().oneshot(request.map(Body::new))
     });
     let mut server = http1::Builder::new();

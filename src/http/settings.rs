@@ -23,7 +23,7 @@ pub struct HttpSettings {
     pub token: Option<SecretString>,
     /// A file that holds the token, instead of `token`.
     pub token_file: Option<PathBuf>,
-    /// Connections at a time.
+    /// Connections at a time, without those kept for console, API and what providers tell (see [`crate::connections_at_most`]).
     pub connections: usize,
     /// The largest import taken, in megabytes.
     pub import_megabytes: usize,

@@ -4,6 +4,7 @@ use crate::accounts::password::Hashing;
 use crate::accounts::throttle::Throttle;
 use crate::console::session::Sessions;
 use crate::journal::Journal;
+use crate::lanes::Lanes;
 use crate::settings::HttpSettings;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -41,6 +42,8 @@ pub struct House {
     pub(crate) hashing: Hashing,
     /// The brake on guessing.
     pub(crate) throttle: Arc<Throttle>,
+    /// Turns for requests by their sort.
+    pub(crate) lanes: Arc<Lanes>,
     /// Places for event streams.
     pub(crate) streams: Arc<Semaphore>,
     /// Ends the streams when the program ends.
@@ -62,6 +65,7 @@ impl House {
             base: settings.base().into(),
             journal: Arc::new(Journal::new(&*desk.random)),
             sessions: Arc::default(),
+            lanes: Arc::default(),
             streams: Arc::new(Semaphore::new(STREAMS)),
             settings: Arc::new(settings),
             desk,
@@ -107,12 +111,9 @@ impl Caller {
             Door::Socket => "cli",
         }
     }
-}
 
-impl FromRequestParts<House> for Caller {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, house: &House) -> Result<Self, Problem> {
+    /// Who sent this request.
+    pub(crate) fn of(parts: &Parts, house: &House) -> Result<Self, Problem> {
         if parts.extensions.get::<Door>() == Some(&Door::Socket) {
             return Ok(Self(Door::Socket));
         }
@@ -134,5 +135,13 @@ impl FromRequestParts<House> for Caller {
                 "The request carries no bearer token.",
             )),
         }
+    }
+}
+
+impl FromRequestParts<House> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, house: &House) -> Result<Self, Problem> {
+        Self::of(parts, house)
     }
 }

@@ -10,9 +10,10 @@ use oyez_dispatch::Engine;
 use oyez_http::Listeners;
 use serde::Serialize;
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpSocket, UnixListener};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -30,6 +31,7 @@ struct Whereabouts {
 pub(crate) async fn run(global: &Global) -> anyhow::Result<Exit> {
     let mut settings = Sources::from_process(&global.config).read()?;
     crate::telemetry::start(&settings.log);
+    settings.http.connections = crate::descriptors::make_room(settings.http.connections);
     let interrupted = crate::lifecycle::ending(&TaskTracker::new())?;
     let app = App::open(&settings, Access::Write)?;
     let tcp = listen(&mut settings).await?;
@@ -110,12 +112,24 @@ async fn listen(settings: &mut Settings) -> Result<TcpListener, Failure> {
             help,
         )
     };
-    let listener = TcpListener::bind(wanted)
-        .await
-        .map_err(|error| failed(&error))?;
+    let listener = bind(wanted).map_err(|error| failed(&error))?;
     // Port 0 means a free one; from here on everybody says the real one.
     settings.http.listen = listener.local_addr().map_err(|error| failed(&error))?;
     Ok(listener)
+}
+
+/// Connections that the system may keep ready for us in a rush, before new ones have to knock again seconds later.
+const BACKLOG: u32 = 4096;
+
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // The last instance's connections may still be on their way out.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// The socket through which commands on this machine speak to us. The directory is locked by now, so whatever is

@@ -1,12 +1,18 @@
 //! The accept loop, over real sockets.
 
 use super::house::{Fixture, TOKEN};
-use crate::serve::{Listeners, bind_socket, converse, serve};
+use crate::places::Rank;
+use crate::serve::{Guest, Listeners, bind_socket, converse, serve};
 use crate::state::Door;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio_util::sync::CancellationToken;
+
+const GUEST: Guest = Guest {
+    door: Door::Network,
+    rank: Rank::Ordinary,
+};
 
 async fn everything(mut stream: impl AsyncReadExt + Unpin) -> String {
     let mut text = String::new();
@@ -78,7 +84,7 @@ async fn a_head_that_never_ends_is_cut_off() {
     let fixture = Fixture::new();
     let (mut client, server) = tokio::io::duplex(4096);
     let (patience, end) = (Duration::from_millis(50), CancellationToken::new());
-    let conversation = converse(server, Door::Network, fixture.router.clone(), patience, end);
+    let conversation = converse(server, GUEST, fixture.router.clone(), patience, end);
     let dribble = async {
         client
             .write_all(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n")
@@ -104,7 +110,7 @@ async fn a_request_that_can_be_read_in_two_ways_is_not_read_at_all() {
         let (mut client, server) = tokio::io::duplex(4096);
         let conversation = converse(
             server,
-            Door::Network,
+            GUEST,
             fixture.router.clone(),
             Duration::from_secs(10),
             CancellationToken::new(),
