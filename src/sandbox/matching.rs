@@ -22,6 +22,7 @@ impl When {
         self.to.as_ref().is_none_or(|pattern| fits(pattern, ask.to))
             && self.number.is_none_or(|number| number.is_of(ask.to))
             && self.nth.is_none_or(|nth| nth == ask.number)
+            && self.after.is_none_or(|after| ask.number > after)
             && self
                 .every
                 .is_none_or(|every| ask.number.is_multiple_of(every))
@@ -38,6 +39,7 @@ impl When {
     /// Whether the address alone decides, so that the rule holds for ever.
     pub(crate) fn is_lasting(&self) -> bool {
         self.nth.is_none()
+            && self.after.is_none()
             && self.every.is_none()
             && self.fraction.is_none()
             && self.from_ms.is_none()

@@ -278,5 +278,8 @@ mod tests {
         let play = channel(r#"{"when":{"nth":2}},{"when":{"every":3}}"#);
         let played: Vec<bool> = (0..6).map(|_| acts(&play, "a", 0)).collect();
         assert_eq!(played, [false, true, true, false, false, true]);
+        let play = channel(r#"{"when":{"after":2}}"#);
+        let played: Vec<bool> = (0..4).map(|_| acts(&play, "a", 0)).collect();
+        assert_eq!(played, [false, false, true, true]);
     }
 }

@@ -65,6 +65,8 @@ pub struct When {
     pub number: Option<Number>,
     /// The nth request of the channel, from 1; at `connect` the nth connection of the relay.
     pub nth: Option<u64>,
+    /// Requests of the channel that are let pass before the rule begins to hold.
+    pub after: Option<u64>,
     /// Every so many requests of the channel.
     pub every: Option<u64>,
     /// A share of the references, 0 to 1, chosen by their hash: the same reference is always in or always out.

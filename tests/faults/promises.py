@@ -27,6 +27,7 @@ PROMISES = {
     "P26": "A provider that refuses our password stops its channel, and nobody is charged.",
     "P27": "A mistake at the desk is noticed before anybody gets a message.",
     "P28": "A channel cannot repeat itself without end, whatever the ledger says.",
+    "P29": "A rush of requests loses none that was taken, and keeps out nothing that a provider tells.",
     "P30": "Receipts may come early, late, twice, in any order or from a forger.",
     "P34": "A stop stops, and says truly what had left.",
     "P36": "What the screen says is true.",
