@@ -104,6 +104,7 @@ impl Office {
             random: Arc::new(OfficeRandom),
             lives,
             events: oyez_dispatch::event::Events::default(),
+            public: oyez_dispatch::public::PublicChanges::default(),
             settings,
         };
         let engine = Engine::start(&desk, mailboxes).await.unwrap();

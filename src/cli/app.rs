@@ -65,6 +65,7 @@ impl App {
             reference_key,
             lives,
             events: oyez_dispatch::event::Events::default(),
+            public: oyez_dispatch::public::PublicChanges::default(),
             settings: engine,
             ending: CancellationToken::new(),
         };

@@ -14,6 +14,7 @@ mod writing;
 use crate::clock_guard::ClockGuard;
 use crate::event::Events;
 use crate::people_csv::CsvFault;
+use crate::public::PublicChanges;
 use crate::settings::EngineSettings;
 use crate::supervisor::Lives;
 use oyez_domain::ledger::{By, Ledger, Statement};
@@ -76,6 +77,8 @@ pub struct Desk {
     pub lives: Lives,
     /// What happens.
     pub events: Events,
+    /// What the public site has to follow.
+    pub public: PublicChanges,
     /// Settings of the engine.
     pub settings: EngineSettings,
     /// Cancelled when the program begins to end: from then on nothing is armed.

@@ -19,6 +19,7 @@ pub mod people_csv;
 mod planner;
 pub mod preview;
 pub mod progress;
+pub mod public;
 pub mod queue;
 mod recorder;
 pub mod retry;

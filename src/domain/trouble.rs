@@ -20,6 +20,10 @@ pub enum TroubleCode {
     LogFull,
     /// The wall clock jumped: nothing expires.
     ClockStepped,
+    /// The public site shows what was right before, because it cannot be made anew.
+    PublicStale,
+    /// The public site could not be written as files.
+    ExportFailed,
     /// The program is ending.
     Ending,
 }
@@ -35,6 +39,8 @@ impl TroubleCode {
             Self::LogPinned => "log_pinned",
             Self::LogFull => "log_full",
             Self::ClockStepped => "clock_stepped",
+            Self::PublicStale => "public_stale",
+            Self::ExportFailed => "export_failed",
             Self::Ending => "ending",
         }
     }
@@ -47,8 +53,9 @@ impl TroubleCode {
             | Self::DiskFull
             | Self::StoreLocked
             | Self::LogFull
+            | Self::PublicStale
             | Self::Ending => true,
-            Self::LogPinned | Self::ClockStepped => false,
+            Self::LogPinned | Self::ClockStepped | Self::ExportFailed => false,
         }
     }
 }

@@ -33,6 +33,7 @@ mod router;
 pub mod serve;
 pub mod services;
 pub mod settings;
+mod site;
 pub mod state;
 mod stop;
 pub mod subscribers;

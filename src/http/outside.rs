@@ -9,5 +9,6 @@ mod decisions;
 mod house;
 mod public;
 mod rush;
+mod site;
 mod streams;
 mod trouble;

@@ -79,6 +79,8 @@ pub async fn serve(
             .keep(&journal.desk.events, &journal.end)
             .await;
     });
+    let site = house.clone();
+    tasks.spawn(async move { site.site.follow(&site.desk, &site.end).await });
     let gate = Gate {
         router: router(house),
         places,

@@ -6,6 +6,7 @@ use crate::console::session::Sessions;
 use crate::journal::Journal;
 use crate::lanes::Lanes;
 use crate::settings::HttpSettings;
+use crate::site::Site;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::extract::FromRequestParts;
@@ -32,6 +33,8 @@ pub struct House {
     pub base: Arc<str>,
     /// The settings.
     pub settings: Arc<HttpSettings>,
+    /// The public site's pages.
+    pub(crate) site: Arc<Site>,
     /// Recent events, for streams that come back.
     pub(crate) journal: Arc<Journal>,
     /// Who may sign in to the console, and with what.
@@ -65,6 +68,7 @@ impl House {
             base: settings.base().into(),
             journal: Arc::new(Journal::new(&*desk.random)),
             sessions: Arc::default(),
+            site: Arc::default(),
             lanes: Arc::default(),
             streams: Arc::new(Semaphore::new(STREAMS)),
             settings: Arc::new(settings),

@@ -10,7 +10,8 @@ use utoipa::ToSchema;
 /// What stands in the way of the whole instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct TroubleBody {
-    /// `held`, `disk_low`, `disk_full`, `store_locked`, `log_pinned`, `log_full`, `clock_stepped` or `ending`.
+    /// `held`, `disk_low`, `disk_full`, `store_locked`, `log_pinned`, `log_full`, `clock_stepped`,
+    /// `public_stale`, `export_failed` or `ending`.
     pub code: String,
     /// What happened, what oyez does now, and what a person can do.
     pub line: String,

@@ -17,6 +17,7 @@ impl Desk {
             troubles.push(Trouble::new(TroubleCode::Held, line));
         }
         troubles.extend(self.ledger.condition().troubles);
+        troubles.extend(self.public.troubles());
         troubles.extend(self.guard.expiry_frozen().map(|freeze| freeze.trouble()));
         troubles.sort_by_key(|trouble| !trouble.code.is_grave());
         Ok(troubles)

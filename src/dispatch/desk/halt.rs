@@ -55,6 +55,7 @@ impl Desk {
                 desk.shut(update, named).await?;
                 let _turn = desk.lives.errands.turn().await;
                 let stopped = desk.ledger.stop(update, named, &reason, &by).await;
+                desk.public.tell();
                 desk.follow(update, named).await?;
                 desk.lives.ring_planner();
                 stopped?;

@@ -106,7 +106,9 @@ impl Desk {
 
     /// Replaces the list of services.
     pub async fn put_services(&self, services: &[Service], actor: &str) -> DeskResult<()> {
-        Ok(self.ledger.put_services(services, &self.by(actor)).await?)
+        let done = self.ledger.put_services(services, &self.by(actor)).await;
+        self.public.tell();
+        Ok(done?)
     }
 
     /// Whether a stop token is ours, and whether its address is stopped already.

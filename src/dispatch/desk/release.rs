@@ -52,7 +52,9 @@ impl Desk {
     }
 
     async fn put_out(&self, order: &ReleaseOrder) -> DeskResult<Done<Progress>> {
-        let released = self.ledger.release(order).await?;
+        let released = self.ledger.release(order).await;
+        self.public.tell();
+        let released = released?;
         let ends = order.supersedes && !released.replayed;
         for (broadcast, channel, window) in released.broadcasts {
             // What an older update had armed and not sent is given back, or it would come first.

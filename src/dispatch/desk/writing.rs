@@ -19,7 +19,7 @@ fn is_taken(fault: &Refusal) -> bool {
 }
 
 impl Desk {
-    /// Opens an incident. Publishes nothing.
+    /// Opens an incident. Publishes nothing: the public site shows what was released.
     pub async fn open_incident(
         &self,
         draft: IncidentDraft,

@@ -6,6 +6,7 @@ use super::world::World;
 use crate::clock_guard::ClockGuard;
 use crate::desk::Desk;
 use crate::event::Events;
+use crate::public::PublicChanges;
 use crate::settings::{ConfiguredChannel, EngineSettings};
 use crate::supervisor::{self, Engine};
 use oyez_domain::ledger::Ledger;
@@ -68,6 +69,7 @@ impl Program {
             reference_key: world.key.clone(),
             lives,
             events: Events::default(),
+            public: PublicChanges::default(),
             settings,
             ending: CancellationToken::new(),
         };

@@ -9,6 +9,7 @@ use http_body_util::BodyExt;
 use hyper::{HeaderMap, Request, StatusCode};
 use oyez_dispatch::clock_guard::ClockGuard;
 use oyez_dispatch::event::Events;
+use oyez_dispatch::public::PublicChanges;
 use oyez_dispatch::supervisor::{Mailboxes, lives};
 use oyez_dispatch::{ConfiguredChannel, Desk, EngineSettings};
 use oyez_domain::address::AddressKind;
@@ -172,7 +173,7 @@ pub(super) struct Fixture {
     pub(super) still: Arc<Still>,
     pub(super) settings: HttpSettings,
     _mailboxes: Mailboxes,
-    _folder: tempfile::TempDir,
+    pub(super) folder: tempfile::TempDir,
 }
 
 /// What came back.
@@ -227,6 +228,7 @@ impl Fixture {
             random,
             lives,
             events: Events::default(),
+            public: PublicChanges::default(),
             settings: EngineSettings::default(),
             ending: CancellationToken::new(),
         };
@@ -244,7 +246,7 @@ impl Fixture {
             still,
             settings,
             _mailboxes: mailboxes,
-            _folder: folder,
+            folder,
         }
     }
 

@@ -1,0 +1,154 @@
+//! One edition of the public site: every page as it reads from one change to the next.
+
+use super::pages::{self, Scene};
+use super::sheet::{Sheet, Sort};
+use crate::problem::Problem;
+use axum::response::Response;
+use hyper::HeaderMap;
+use oyez_dispatch::Desk;
+use oyez_domain::id::UpdateId;
+use oyez_domain::ledger::Statement;
+use oyez_domain::reference::UpdateReference;
+use oyez_domain::time::Wall;
+use oyez_domain::update::{NextUpdate, Update};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Updates whose pages are kept, the newest ones. Older ones are made when somebody asks.
+const KEPT: u32 = 200;
+
+/// All pages, and when they are right.
+#[derive(Debug)]
+pub(crate) struct Edition {
+    /// Public changes that it knows of.
+    changes: u64,
+    made_at: Wall,
+    /// From then on, something else has to be said although nothing happened.
+    good_until: Option<Wall>,
+    /// What was put out, the newest first.
+    statements: Vec<Arc<Statement>>,
+    /// There are no older updates than these.
+    is_whole: bool,
+    sheets: HashMap<String, Arc<Sheet>>,
+}
+
+impl Edition {
+    /// Reads what there is to say and makes every page of it. What has not changed is taken from the `last` edition.
+    pub(super) async fn make(desk: &Desk, last: Option<&Self>) -> Result<Self, Problem> {
+        // Counted first: what changes while we read makes this edition outdated, never wrong for good.
+        let (changes, now) = (desk.public.count(), desk.clock.wall());
+        let updates = desk.ledger.released_updates(KEPT).await?;
+        let is_whole = u32::try_from(updates.len()).is_ok_and(|many| many < KEPT);
+        let mut statements = Vec::with_capacity(updates.len());
+        for update in updates {
+            statements.push(statement(desk, update, last).await?);
+        }
+        let scene = Scene {
+            organisation: &desk.organisation,
+            statements: &statements,
+            services: desk.ledger.services().await?,
+            now,
+        };
+        let mut sheets = HashMap::new();
+        let mut put = |path: String, text: String| {
+            let before = last.and_then(|last| last.sheets.get(&path));
+            let sheet = Sheet::new(Sort::Page, text, now, before);
+            sheets.insert(path, sheet);
+        };
+        put("/".to_owned(), scene.status()?);
+        for statement in &statements {
+            put(
+                pages::path(&statement.update.reference),
+                scene.update(statement)?,
+            );
+            // Two hundred pages in one go would hold up others.
+            tokio::task::yield_now().await;
+        }
+        Ok(Self {
+            changes,
+            made_at: now,
+            good_until: promises(&statements).filter(|by| *by >= now).min(),
+            is_whole,
+            sheets,
+            statements,
+        })
+    }
+
+    /// Whether it says what has to be said now.
+    pub(super) fn is_right(&self, desk: &Desk) -> bool {
+        let now = desk.clock.wall();
+        self.changes == desk.public.count()
+            && self.made_at <= now
+            && self.good_until.is_none_or(|until| now <= until)
+    }
+
+    /// When it has to be looked at again although nothing happened.
+    pub(super) fn good_until(&self) -> Option<Wall> {
+        self.good_until
+    }
+
+    /// The answer to somebody who asks for this path, if it is one of the site's.
+    pub(crate) fn answer(&self, path: &str, headers: &HeaderMap, now: Wall) -> Option<Response> {
+        self.sheets
+            .get(path)
+            .map(|sheet| sheet.answer(headers, now))
+    }
+
+    /// The answer to somebody who asks for an update. One that is too old to be kept is looked up.
+    pub(crate) async fn update(
+        &self,
+        desk: &Desk,
+        reference: &UpdateReference,
+        headers: &HeaderMap,
+    ) -> Result<Option<Response>, Problem> {
+        let now = desk.clock.wall();
+        let kept = self.answer(&pages::path(reference), headers, now);
+        if kept.is_some() || self.is_whole {
+            return Ok(kept);
+        }
+        let update = match desk.ledger.update_by_reference(reference).await {
+            Ok(update) => update,
+            Err(oyez_domain::LedgerError::NotFound(_)) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        if update.released_at.is_none() {
+            return Ok(None);
+        }
+        let scene = Scene {
+            organisation: &desk.organisation,
+            statements: &self.statements,
+            services: Vec::new(),
+            now,
+        };
+        let text = scene.update(&desk.ledger.statement(update.id).await?)?;
+        Ok(Some(
+            Sheet::new(Sort::Page, text, now, None).answer(headers, now),
+        ))
+    }
+
+    fn statement(&self, id: UpdateId) -> Option<&Arc<Statement>> {
+        self.statements.iter().find(|known| known.update.id == id)
+    }
+}
+
+/// What surrounds an update does not change once it is out, so it is read once.
+async fn statement(
+    desk: &Desk,
+    update: Update,
+    last: Option<&Edition>,
+) -> Result<Arc<Statement>, Problem> {
+    let known = last.and_then(|last| last.statement(update.id));
+    match known {
+        Some(known) if known.update == update => Ok(Arc::clone(known)),
+        Some(_) | None => Ok(Arc::new(desk.ledger.statement(update.id).await?)),
+    }
+}
+
+fn promises(statements: &[Arc<Statement>]) -> impl Iterator<Item = Wall> {
+    statements
+        .iter()
+        .filter_map(|told| match told.update.next_update_by {
+            NextUpdate::By(by) => Some(by),
+            NextUpdate::None => None,
+        })
+}
