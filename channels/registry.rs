@@ -2,7 +2,7 @@
 
 use crate::govuk_notify::{self, GovukNotify, Medium};
 use crate::network::Network;
-use crate::{file, kannel, mastodon, sms_http, smtp, twilio, vonage, webhook};
+use crate::{file, kannel, mastodon, slack, sms_http, smtp, twilio, vonage, webhook};
 use oyez_domain::channel::{Capabilities, ChannelName};
 use oyez_domain::{Channel, Clock, Refusal};
 use serde::Deserialize;
@@ -29,6 +29,8 @@ pub enum Via {
     Kannel(Box<kannel::Settings>),
     /// Posts on Mastodon.
     Mastodon(Box<mastodon::Settings>),
+    /// Messages to a room on Slack.
+    Slack(Box<slack::Settings>),
     /// Partners' webhooks.
     Webhook(webhook::Settings),
     /// Files in a folder.
@@ -45,6 +47,7 @@ pub const KINDS: &[Capabilities] = &[
     vonage::CAPABILITIES,
     kannel::CAPABILITIES,
     mastodon::CAPABILITIES,
+    slack::CAPABILITIES,
     webhook::CAPABILITIES,
     file::CAPABILITIES,
 ];
@@ -70,6 +73,7 @@ impl Via {
             Self::Vonage(_) => vonage::CAPABILITIES.kind,
             Self::Kannel(_) => kannel::CAPABILITIES.kind,
             Self::Mastodon(_) => mastodon::CAPABILITIES.kind,
+            Self::Slack(_) => slack::CAPABILITIES.kind,
             Self::Webhook(_) => webhook::CAPABILITIES.kind,
             Self::File(_) => file::CAPABILITIES.kind,
         }
@@ -85,6 +89,7 @@ impl Via {
             Self::Vonage(settings) => settings.check(),
             Self::Kannel(settings) => settings.check(),
             Self::Mastodon(settings) => settings.check(),
+            Self::Slack(settings) => settings.check(),
             Self::Webhook(settings) => settings.check(),
             Self::File(settings) => settings.check(),
         }
@@ -134,6 +139,7 @@ fn adapter(
         Via::Vonage(settings) => Arc::new(vonage::Vonage::build(name, settings, around)?),
         Via::Kannel(settings) => Arc::new(kannel::Kannel::build(name, settings, around)?),
         Via::Mastodon(settings) => Arc::new(mastodon::Mastodon::build(name, settings, around)?),
+        Via::Slack(settings) => Arc::new(slack::Slack::build(name, settings, around)?),
         Via::Webhook(settings) => Arc::new(webhook::Webhook::build(settings, around)?),
         Via::File(settings) => Arc::new(file::Folder::build(name, settings)),
     })
@@ -194,6 +200,10 @@ mod tests {
             (
                 "mastodon",
                 json!({"server": "https://m.example", "token": "s3cret"}),
+            ),
+            (
+                "slack",
+                json!({"url": "https://hooks.slack.com/services/T0/B0/s3cret"}),
             ),
             ("webhook", json!({})),
             ("file", json!({"folder": "/tmp"})),

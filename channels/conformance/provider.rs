@@ -42,7 +42,7 @@ pub(super) struct Provider {
 }
 
 /// The kinds that speak HTTP. A test fails when one of the registry is missing.
-pub(super) const PROVIDERS: [Provider; 8] = [
+pub(super) const PROVIDERS: [Provider; 9] = [
     Provider {
         kind: "webhook",
         address: "{server}/hooks/one",
@@ -62,6 +62,16 @@ pub(super) const PROVIDERS: [Provider; 8] = [
         identifier: Some("https://m.example/@wcc/42"),
         names: Some(r#"{"id":"42","url":"{id}"}"#),
         own_fault: r#"{"error":"There was a temporary problem serving your request"}"#,
+        by_status: false,
+    },
+    Provider {
+        kind: "slack",
+        address: "test_channel",
+        settings: || json!({"url": format!("{{server}}/services/T024BE7LH/B024BE7LI/{TOKEN}")}),
+        success: (200, "ok"),
+        identifier: None,
+        names: None,
+        own_fault: "rollup_error",
         by_status: false,
     },
     Provider {

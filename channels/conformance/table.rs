@@ -83,7 +83,7 @@ fn broken(provider: &Provider) -> Vec<u8> {
     let body = if body.is_empty() { "taken" } else { body };
     let status = if status == 204 { 200 } else { status };
     let mut bytes = answer(status, "", body);
-    bytes.truncate(bytes.len() - 3);
+    bytes.truncate(bytes.len() - 1);
     bytes
 }
 

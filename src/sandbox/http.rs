@@ -14,6 +14,7 @@ use crate::clock;
 use crate::exchange::{Answer, Cut, Outcome, Request};
 use crate::log::Entry;
 use crate::play::{Ask, ChannelPlay, Point, Turn};
+use crate::room::Room;
 use crate::scenario::Action;
 use crate::{hook, kannel, mastodon, notify, receipts, sms, twilio, vonage};
 
@@ -98,6 +99,7 @@ enum Place<'a> {
     Kannel,
     Vonage,
     VonageBalance,
+    Room(Room<'a>),
     Nowhere,
 }
 
@@ -123,7 +125,7 @@ impl<'a> Place<'a> {
             Some(("vonage", "sms/json")) if post => Self::Vonage,
             Some(("vonage", "account/get-balance")) if get => Self::VonageBalance,
             Some(("hook", endpoint)) if post && !endpoint.is_empty() => Self::Hook(endpoint),
-            _ => Self::Nowhere,
+            _ => Room::of(&request.method, path).map_or(Self::Nowhere, Self::Room),
         }
     }
 
@@ -132,6 +134,7 @@ impl<'a> Place<'a> {
             Self::Sms | Self::Statuses | Self::Hook(_) | Self::Kannel | Self::Vonage => true,
             Self::Notify(asked) => asked.is_to_send(),
             Self::Twilio(path) => path.ends_with("/Messages.json"),
+            Self::Room(room) => room.can_have_an_effect(),
             Self::Mastodon(_) | Self::VonageBalance | Self::Nowhere => false,
         }
     }
@@ -149,6 +152,7 @@ impl<'a> Place<'a> {
             Self::Twilio(_) => twilio::to_and_key(request),
             Self::Kannel => kannel::to_and_key(request),
             Self::Vonage => vonage::to_and_key(request),
+            Self::Room(_) => Room::to_and_key(request),
             Self::VonageBalance | Self::Nowhere => (String::new(), String::new()),
         }
     }
@@ -181,6 +185,7 @@ impl<'a> Place<'a> {
             Self::Kannel => kannel::send(request, play, &backstage.next_id()),
             Self::Vonage => vonage::send(request, play, &backstage.next_id()),
             Self::VonageBalance => vonage::balance(),
+            Self::Room(room) => room.answer(request, play, &backstage.next_id()),
             Self::Nowhere => Outcome::refused(404, r#"{"error":"not found"}"#.to_owned()),
         }
     }
@@ -199,6 +204,7 @@ impl<'a> Place<'a> {
             Self::Twilio(_) => twilio::error(status, twilio::code(status), message),
             Self::Kannel => kannel::error(status),
             Self::Vonage | Self::VonageBalance => vonage::error("5", message),
+            Self::Room(room) => room.error(status),
             Self::Hook(_) | Self::Nowhere => message.to_owned(),
         }
     }

@@ -1,4 +1,5 @@
-//! The third-party providers played locally: an SMTP relay, an SMS gateway, Mastodon and partners' webhook receivers.
+//! The third-party providers played locally: an SMTP relay, SMS gateways, Mastodon, rooms of staff and partners' webhook
+//! receivers.
 //!
 //! A sandbox answers as the providers' documentation says, does wrong what its [`Scenario`] tells it to, and logs
 //! every request, so that what really reached a resident can be compared with what the sender believes. It imports
@@ -20,8 +21,10 @@ mod matching;
 mod notify;
 mod play;
 mod receipts;
+mod room;
 mod scenario;
 mod scenario_check;
+mod slack;
 mod sms;
 mod smtp;
 mod smtp_line;

@@ -1,6 +1,7 @@
 //! How networks count length, and how much they take.
 
 use super::link::links;
+use super::mrkdwn::mrkdwn;
 use super::{sms, weight};
 use crate::channel::LengthUnit;
 use unicode_segmentation::UnicodeSegmentation;
@@ -22,6 +23,8 @@ pub enum Measure {
     Weight,
     /// UTF-16 units.
     Utf16,
+    /// UTF-16 units of the text once it is escaped for Slack.
+    Mrkdwn,
     /// Bytes of UTF-8.
     Bytes,
 }
@@ -43,10 +46,8 @@ impl Measure {
             Self::Graphemes => graphemes(text),
             Self::Post { per_link } => post(text, per_link),
             Self::Weight => weight::weight(text),
-            Self::Utf16 => text
-                .chars()
-                .map(|sign| if sign.len_utf16() == 2 { 2 } else { 1 })
-                .sum(),
+            Self::Utf16 => utf16(text),
+            Self::Mrkdwn => utf16(&mrkdwn(text)),
             Self::Bytes => u32::try_from(text.len()).unwrap_or(u32::MAX),
         }
     }
@@ -57,7 +58,7 @@ impl Measure {
             Self::Parts => LengthUnit::Part,
             Self::Graphemes | Self::Post { .. } => LengthUnit::Grapheme,
             Self::Weight => LengthUnit::Weight,
-            Self::Utf16 => LengthUnit::Utf16,
+            Self::Utf16 | Self::Mrkdwn => LengthUnit::Utf16,
             Self::Bytes => LengthUnit::Byte,
         }
     }
@@ -77,6 +78,13 @@ impl Limit {
 /// Grapheme clusters: what a person takes for one character.
 pub fn graphemes(text: &str) -> u32 {
     u32::try_from(text.graphemes(true).count()).unwrap_or(u32::MAX)
+}
+
+fn utf16(text: &str) -> u32 {
+    let units = text
+        .chars()
+        .map(|sign| if sign.len_utf16() == 2 { 2 } else { 1 });
+    units.sum()
 }
 
 fn post(text: &str, per_link: u32) -> u32 {
@@ -194,6 +202,7 @@ mod tests {
             POST,
             Measure::Weight,
             Measure::Utf16,
+            Measure::Mrkdwn,
             Measure::Bytes,
         ];
         for seed in 0..300 {

@@ -6,6 +6,7 @@ pub mod gsm7;
 pub(crate) mod hostile;
 pub mod link;
 pub mod measure;
+pub mod mrkdwn;
 pub mod sentence;
 pub mod sms;
 pub mod telephone;

@@ -11,6 +11,7 @@ mod gateways;
 mod log;
 mod notify;
 mod partners;
+mod rooms;
 mod sms;
 mod smtp;
 mod smtp_faults;

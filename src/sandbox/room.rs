@@ -1,0 +1,53 @@
+//! Rooms of staff on other people's networks: which network a path belongs to, and what each answers.
+
+use hyper::Method;
+
+use crate::exchange::{Outcome, Request};
+use crate::play::ChannelPlay;
+use crate::slack;
+
+/// A network, and what its path names.
+#[derive(Clone, Copy)]
+pub(crate) enum Room<'a> {
+    /// The secret of an incoming webhook.
+    Slack(&'a str),
+}
+
+impl<'a> Room<'a> {
+    /// The network that a path behind the channel's name leads to.
+    pub(crate) fn of(method: &Method, path: &'a str) -> Option<Self> {
+        let parts: Vec<_> = path.split('/').collect();
+        match parts[..] {
+            ["slack", "services", _, _, secret] if method == Method::POST => {
+                Some(Self::Slack(secret))
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn can_have_an_effect(self) -> bool {
+        match self {
+            Self::Slack(_) => true,
+        }
+    }
+
+    /// The room is the channel's own; of our names for a delivery it hears in a header that it pays no attention to.
+    pub(crate) fn to_and_key(request: &Request) -> (String, String) {
+        let key = request.header("x-request-id");
+        (request.channel.clone(), key.to_owned())
+    }
+
+    /// The network's usual answer.
+    pub(crate) fn answer(self, request: &Request, play: &ChannelPlay, id: &str) -> Outcome {
+        match self {
+            Self::Slack(secret) => slack::send(request, secret, play, id),
+        }
+    }
+
+    /// The network's own form of error.
+    pub(crate) fn error(self, status: u16) -> String {
+        match self {
+            Self::Slack(_) => slack::error(status).to_owned(),
+        }
+    }
+}
