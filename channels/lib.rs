@@ -4,6 +4,7 @@
 //! `read_receipts`. [`registry`] is the front door and the only place that knows them all.
 
 mod classify;
+mod discord;
 mod file;
 mod govuk_notify;
 mod guard;

@@ -2,7 +2,7 @@
 
 use crate::govuk_notify::{self, GovukNotify, Medium};
 use crate::network::Network;
-use crate::{file, kannel, mastodon, slack, sms_http, smtp, twilio, vonage, webhook};
+use crate::{discord, file, kannel, mastodon, slack, sms_http, smtp, twilio, vonage, webhook};
 use oyez_domain::channel::{Capabilities, ChannelName};
 use oyez_domain::{Channel, Clock, Refusal};
 use serde::Deserialize;
@@ -31,6 +31,8 @@ pub enum Via {
     Mastodon(Box<mastodon::Settings>),
     /// Messages to a room on Slack.
     Slack(Box<slack::Settings>),
+    /// Messages to a room on Discord.
+    Discord(Box<discord::Settings>),
     /// Partners' webhooks.
     Webhook(webhook::Settings),
     /// Files in a folder.
@@ -48,6 +50,7 @@ pub const KINDS: &[Capabilities] = &[
     kannel::CAPABILITIES,
     mastodon::CAPABILITIES,
     slack::CAPABILITIES,
+    discord::CAPABILITIES,
     webhook::CAPABILITIES,
     file::CAPABILITIES,
 ];
@@ -74,6 +77,7 @@ impl Via {
             Self::Kannel(_) => kannel::CAPABILITIES.kind,
             Self::Mastodon(_) => mastodon::CAPABILITIES.kind,
             Self::Slack(_) => slack::CAPABILITIES.kind,
+            Self::Discord(_) => discord::CAPABILITIES.kind,
             Self::Webhook(_) => webhook::CAPABILITIES.kind,
             Self::File(_) => file::CAPABILITIES.kind,
         }
@@ -90,6 +94,7 @@ impl Via {
             Self::Kannel(settings) => settings.check(),
             Self::Mastodon(settings) => settings.check(),
             Self::Slack(settings) => settings.check(),
+            Self::Discord(settings) => settings.check(),
             Self::Webhook(settings) => settings.check(),
             Self::File(settings) => settings.check(),
         }
@@ -140,6 +145,7 @@ fn adapter(
         Via::Kannel(settings) => Arc::new(kannel::Kannel::build(name, settings, around)?),
         Via::Mastodon(settings) => Arc::new(mastodon::Mastodon::build(name, settings, around)?),
         Via::Slack(settings) => Arc::new(slack::Slack::build(name, settings, around)?),
+        Via::Discord(settings) => Arc::new(discord::Discord::build(name, settings, around)?),
         Via::Webhook(settings) => Arc::new(webhook::Webhook::build(settings, around)?),
         Via::File(settings) => Arc::new(file::Folder::build(name, settings)),
     })
@@ -204,6 +210,10 @@ mod tests {
             (
                 "slack",
                 json!({"url": "https://hooks.slack.com/services/T0/B0/s3cret"}),
+            ),
+            (
+                "discord",
+                json!({"url": "https://discord.com/api/webhooks/42/s3cret"}),
             ),
             ("webhook", json!({})),
             ("file", json!({"folder": "/tmp"})),

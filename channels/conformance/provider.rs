@@ -42,7 +42,7 @@ pub(super) struct Provider {
 }
 
 /// The kinds that speak HTTP. A test fails when one of the registry is missing.
-pub(super) const PROVIDERS: [Provider; 9] = [
+pub(super) const PROVIDERS: [Provider; 10] = [
     Provider {
         kind: "webhook",
         address: "{server}/hooks/one",
@@ -72,6 +72,16 @@ pub(super) const PROVIDERS: [Provider; 9] = [
         identifier: None,
         names: None,
         own_fault: "rollup_error",
+        by_status: false,
+    },
+    Provider {
+        kind: "discord",
+        address: "test_channel",
+        settings: || json!({"url": format!("{{server}}/api/webhooks/223704706495545344/{TOKEN}")}),
+        success: (200, r#"{"id":"334385199974967042","type":0,"content":"x"}"#),
+        identifier: Some("334385199974967042"),
+        names: Some(r#"{"id":"{id}","type":0}"#),
+        own_fault: r#"{"code":0,"message":"503: Service Unavailable"}"#,
         by_status: false,
     },
     Provider {

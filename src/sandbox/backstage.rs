@@ -15,6 +15,7 @@ use crate::notify::Postbox;
 use crate::play::Play;
 use crate::receipts::Courier;
 use crate::scenario::Scenario;
+use crate::turns::Turns;
 
 /// The part of a sandbox that outlives each connection.
 pub(crate) struct Backstage {
@@ -23,6 +24,7 @@ pub(crate) struct Backstage {
     pub(crate) accounts: Accounts,
     pub(crate) seen: Seen,
     pub(crate) postbox: Postbox,
+    pub(crate) turns: Turns,
     play: RwLock<Arc<Play>>,
     tasks: Tasks,
     started_us: u64,
@@ -66,6 +68,7 @@ impl Backstage {
             accounts: Accounts::default(),
             seen: Seen::default(),
             postbox: Postbox::default(),
+            turns: Turns::default(),
             play: RwLock::new(Arc::new(Play::new(scenario, clock::boottime_us()))),
             tasks,
             started_us: clock::boottime_us(),

@@ -185,7 +185,7 @@ impl<'a> Place<'a> {
             Self::Kannel => kannel::send(request, play, &backstage.next_id()),
             Self::Vonage => vonage::send(request, play, &backstage.next_id()),
             Self::VonageBalance => vonage::balance(),
-            Self::Room(room) => room.answer(request, play, &backstage.next_id()),
+            Self::Room(room) => room.answer(request, play, backstage),
             Self::Nowhere => Outcome::refused(404, r#"{"error":"not found"}"#.to_owned()),
         }
     }

@@ -9,6 +9,7 @@ mod backstage;
 mod bounces;
 mod clock;
 mod demo;
+mod discord;
 mod exchange;
 mod expected;
 mod hook;
@@ -29,6 +30,7 @@ mod sms;
 mod smtp;
 mod smtp_line;
 mod smtp_wire;
+mod turns;
 mod twilio;
 mod vonage;
 

@@ -2,24 +2,33 @@
 
 use hyper::Method;
 
+use crate::backstage::Backstage;
 use crate::exchange::{Outcome, Request};
 use crate::play::ChannelPlay;
-use crate::slack;
+use crate::{discord, slack};
 
 /// A network, and what its path names.
 #[derive(Clone, Copy)]
 pub(crate) enum Room<'a> {
     /// The secret of an incoming webhook.
     Slack(&'a str),
+    /// The token of a webhook that is written to.
+    Discord(&'a str),
+    /// Number and token of a webhook that is only asked for.
+    DiscordWebhook(&'a str, &'a str),
 }
 
 impl<'a> Room<'a> {
     /// The network that a path behind the channel's name leads to.
     pub(crate) fn of(method: &Method, path: &'a str) -> Option<Self> {
+        let post = method == Method::POST;
+        let get = method == Method::GET;
         let parts: Vec<_> = path.split('/').collect();
         match parts[..] {
-            ["slack", "services", _, _, secret] if method == Method::POST => {
-                Some(Self::Slack(secret))
+            ["slack", "services", _, _, secret] if post => Some(Self::Slack(secret)),
+            ["discord", "api", "v10", "webhooks", _, token] if post => Some(Self::Discord(token)),
+            ["discord", "api", "v10", "webhooks", id, token] if get => {
+                Some(Self::DiscordWebhook(id, token))
             }
             _ => None,
         }
@@ -27,7 +36,8 @@ impl<'a> Room<'a> {
 
     pub(crate) fn can_have_an_effect(self) -> bool {
         match self {
-            Self::Slack(_) => true,
+            Self::Slack(_) | Self::Discord(_) => true,
+            Self::DiscordWebhook(..) => false,
         }
     }
 
@@ -38,9 +48,17 @@ impl<'a> Room<'a> {
     }
 
     /// The network's usual answer.
-    pub(crate) fn answer(self, request: &Request, play: &ChannelPlay, id: &str) -> Outcome {
+    pub(crate) fn answer(
+        self,
+        request: &Request,
+        play: &ChannelPlay,
+        backstage: &Backstage,
+    ) -> Outcome {
+        let id = backstage.next_id();
         match self {
-            Self::Slack(secret) => slack::send(request, secret, play, id),
+            Self::Slack(secret) => slack::send(request, secret, play, &id),
+            Self::Discord(token) => discord::send(request, token, play, &backstage.turns, &id),
+            Self::DiscordWebhook(id, token) => discord::describe(id, token, play),
         }
     }
 
@@ -48,6 +66,7 @@ impl<'a> Room<'a> {
     pub(crate) fn error(self, status: u16) -> String {
         match self {
             Self::Slack(_) => slack::error(status).to_owned(),
+            Self::Discord(_) | Self::DiscordWebhook(..) => discord::error(status),
         }
     }
 }

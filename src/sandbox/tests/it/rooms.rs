@@ -54,10 +54,79 @@ async fn slack_says_ok_or_one_word() {
 }
 
 #[tokio::test]
+async fn discord_gives_the_message_to_who_waits_for_it_and_a_code_for_what_is_wrong() {
+    let stage = play_json(r#"{"channels":{"room":{"bearer_token":"right"}}}"#).await;
+    let webhook = "/room/discord/api/v10/webhooks/42/right";
+    let waiting = &format!("{webhook}?wait=true");
+    let long = format!(r#"{{"content":"{}"}}"#, "x".repeat(2_001));
+    for (path, body, status, code) in [
+        (
+            "/room/discord/api/v10/webhooks/42/wrong?wait=true",
+            "{}",
+            401,
+            50_027,
+        ),
+        (waiting, "hear ye", 400, 50_109),
+        (waiting, r#"{"content":" "}"#, 400, 50_006),
+        (waiting, &long, 400, 50_035),
+    ] {
+        let reply = post(&stage, path, body).await;
+        assert_eq!(
+            (reply.status, &reply.json()["code"]),
+            (status, &code.into()),
+            "{body}"
+        );
+        assert!(reply.json()["message"].is_string());
+    }
+    assert_eq!(effects(&stage), []);
+    let calling = r#"{"content":"@everyone hear ye"}"#;
+    let message = post(&stage, waiting, calling).await.json();
+    assert_eq!(message["mention_everyone"], true);
+    let silent = r#"{"content":"@everyone hear ye","allowed_mentions":{"parse":[]}}"#;
+    let message = post(&stage, waiting, silent).await.json();
+    assert_eq!(message["mention_everyone"], false);
+    let mut ids = stage
+        .records()
+        .into_iter()
+        .filter_map(|record| record.provider_id);
+    assert_eq!(
+        Some(message["id"].as_str().unwrap()),
+        ids.next_back().as_deref()
+    );
+    assert_eq!(post(&stage, webhook, silent).await.status, 204);
+    assert_eq!(effects(&stage).len(), 3);
+    assert_eq!(stage.get(webhook, &[]).await.unwrap().json()["id"], "42");
+}
+
+#[tokio::test]
+async fn discord_takes_five_messages_in_two_seconds_and_says_when_it_takes_more() {
+    let stage = play(Scenario::default()).await;
+    let webhook = "/room/discord/api/v10/webhooks/42/x?wait=true";
+    for left in ["4", "3", "2", "1", "0"] {
+        let reply = post(&stage, webhook, r#"{"content":"hear ye"}"#).await;
+        assert_eq!(
+            (reply.status, reply.header("x-ratelimit-remaining")),
+            (200, Some(left))
+        );
+    }
+    let reply = post(&stage, webhook, r#"{"content":"hear ye"}"#).await;
+    let wait = reply.json()["retry_after"].as_f64().unwrap();
+    assert!(reply.status == 429 && wait > 0.0 && wait <= 2.0, "{wait}");
+    assert!(matches!(reply.header("retry-after"), Some("1" | "2")));
+    assert_eq!(effects(&stage).len(), 5);
+}
+
+#[tokio::test]
 async fn a_scripted_fault_comes_in_the_networks_own_words() {
     let rule = r#"{"rules":[{"do":{"http":{"status":503}}}]}"#;
     let stage = play_json(&format!(r#"{{"channels":{{"room":{rule}}}}}"#)).await;
-    for (path, said) in [("/room/slack/services/T0/B0/x", "rollup_error")] {
+    for (path, said) in [
+        ("/room/slack/services/T0/B0/x", "rollup_error"),
+        (
+            "/room/discord/api/v10/webhooks/42/x",
+            r#"{"code":0,"message":"Internal Server Error"}"#,
+        ),
+    ] {
         let reply = post(&stage, path, r#"{"text":"hear ye"}"#).await;
         assert_eq!((reply.status, reply.body.as_str()), (503, said));
     }
@@ -67,7 +136,12 @@ async fn a_scripted_fault_comes_in_the_networks_own_words() {
 #[tokio::test]
 async fn an_address_that_is_none_is_nowhere() {
     let stage = play(Scenario::default()).await;
-    for path in ["/room/slack/services/T0/B0", "/room/slack/triggers/T0/1/x"] {
+    for path in [
+        "/room/slack/services/T0/B0",
+        "/room/slack/triggers/T0/1/x",
+        "/room/discord/api/webhooks/42/x",
+        "/room/discord/api/v10/webhooks/42/x/slack",
+    ] {
         assert_eq!(post(&stage, path, r#"{"text":"x"}"#).await.status, 404);
     }
 }
