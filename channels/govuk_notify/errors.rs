@@ -78,7 +78,7 @@ fn known(status: u16, fault: &Fault, now: Wall) -> Option<Outcome> {
                 refused(Reason::Misconfigured)
             }
         }
-        (403, "AuthError") if fault.is_about_the_clock() => refused(Reason::Misconfigured),
+        (403, "AuthError") if fault.is_about_the_clock() => refused(Reason::ClockWrong),
         (401 | 403, "AuthError") => refused(Reason::AuthFailed),
         (429, "RateLimitError") => MANNER.throttled(SHORT, now),
         // The day's allowance comes back at midnight UTC.

@@ -111,6 +111,8 @@ reasons! {
     Runaway = 35, "runaway", "More left than can be right";
     /// What is stored of the address cannot be opened with our key.
     Unreadable = 36, "unreadable", "Stored address cannot be read";
+    /// The provider refuses us because this machine's clock is not right.
+    ClockWrong = 37, "clock_wrong", "This machine's clock is wrong";
 }
 
 impl Reason {
@@ -133,6 +135,7 @@ impl Reason {
             | Self::Misconfigured
             | Self::ForbiddenAddress
             | Self::Exhausted
+            | Self::ClockWrong
             | Self::Undeliverable => true,
             // Sending again what a network refused makes it refuse more.
             Self::Blocked
