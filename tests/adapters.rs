@@ -51,12 +51,17 @@ impl Clock for RealClock {
 
 /// A channel from its settings, which may call this machine.
 pub(crate) fn channel(kind: &str, settings: Value) -> Arc<dyn Channel> {
+    channel_by(Arc::new(RealClock), kind, settings)
+}
+
+/// The same by another clock.
+pub(crate) fn channel_by(clock: Arc<dyn Clock>, kind: &str, settings: Value) -> Arc<dyn Channel> {
     let via = Value::from_iter([(kind, settings)]);
     let via: Via = serde_json::from_value(via).unwrap();
     let loopback = ["127.0.0.0/8".parse().unwrap()];
     let around = Surroundings {
-        network: Network::new(&loopback, BTreeMap::new(), Arc::new(RealClock)),
-        clock: Arc::new(RealClock),
+        network: Network::new(&loopback, BTreeMap::new(), Arc::clone(&clock)),
+        clock,
     };
     build(&"council_channel".parse().unwrap(), &via, &around).unwrap()
 }

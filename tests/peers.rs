@@ -2,9 +2,13 @@
 
 mod aiosmtpd;
 mod dkimpy;
+mod kannel;
 mod mastodon_mock;
+mod notify_client;
+mod prism;
 mod smtp_sink;
 mod standard_webhooks;
+mod twilio;
 
 use oyez_domain::Channel;
 use oyez_domain::address::Address;
@@ -58,6 +62,11 @@ impl Judge {
         let script = format!("{}/../../tests/tools/{name}", env!("CARGO_MANIFEST_DIR"));
         let arguments = [&[script.as_str()], arguments].concat();
         Self::start("OYEZ_TEST_PYTHON", &arguments)
+    }
+
+    /// Starts a program of its own from a configuration file.
+    fn configured(variable: &str, file: &std::path::Path) -> Self {
+        Self::start(variable, &[file.to_str().unwrap()])
     }
 
     /// Everything it has said so far, line by line.
@@ -167,6 +176,13 @@ fn resident(number: u32) -> Address {
 /// The demonstration's update on a channel, some of what its author wrote replaced.
 fn rendered(channel: &dyn Channel, changes: Value) -> Arc<Rendered> {
     Arc::new(channel.render(&crate::adapters::notice(changes)).unwrap())
+}
+
+/// The demonstration's update as a text, to one resident.
+fn text(channel: &dyn Channel, number: u32) -> Parcel {
+    let rendered = rendered(channel, json!({}));
+    let address = Address::uk_telephone(&crate::office::mobile(number)).unwrap();
+    crate::adapters::parcel(&rendered, address, number)
 }
 
 /// The demonstration's update, to one resident.

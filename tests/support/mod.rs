@@ -134,6 +134,11 @@ impl Town {
         toml
     }
 
+    /// What comes of something that is waited for outside of the town, such as a judge's word.
+    pub(crate) fn wait<T>(&self, what: impl Future<Output = T>) -> T {
+        self.runtime.block_on(what)
+    }
+
     /// A path in the town's directory.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
