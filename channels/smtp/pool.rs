@@ -131,11 +131,13 @@ impl Pool {
     }
 }
 
-/// Whether a resting connection turned out to be closed before it took anything: a new one is tried at once.
+/// Whether a resting connection turned out to be closed before it took anything, or to have had all the recipients that it
+/// may: a new one is tried at once.
 fn is_stale(result: &Result<Reply, Failure>) -> bool {
     match result {
         Err(Failure::Broken(Stage::Mail, Broken::Closed)) => true,
         Err(Failure::Refused(Stage::Mail, reply)) => reply.code == 421,
+        Err(Failure::Refused(stage, reply)) if reply.is_about_too_many(*stage) => true,
         Ok(_) | Err(Failure::Broken(_, _) | Failure::Refused(_, _)) => false,
     }
 }

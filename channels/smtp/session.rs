@@ -70,6 +70,7 @@ impl Session {
             Ok(_) => true,
             Err(Failure::Refused(Stage::Dot, _)) => !closing,
             Err(Failure::Refused(Stage::Body, _)) => false,
+            Err(Failure::Refused(stage, reply)) if reply.is_about_too_many(*stage) => false,
             Err(Failure::Refused(_, _)) => !closing && self.reset().await.is_ok(),
             Err(Failure::Broken(_, _)) => false,
         };

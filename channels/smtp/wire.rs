@@ -1,6 +1,6 @@
 //! The bytes of an SMTP conversation: whole replies in, whole commands out, each under a time limit.
 
-use crate::classify::smtp::{Broken, Enhanced};
+use crate::classify::smtp::{Broken, Enhanced, Stage};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -56,6 +56,12 @@ impl Reply {
     /// The enhanced status code, where there is one.
     pub(crate) fn enhanced(&self) -> Option<Enhanced> {
         Enhanced::read(self.code, &self.text)
+    }
+
+    /// Whether it says that this connection has had as many recipients as it may (RFC 3463 §3.6, x.5.3), which is no matter
+    /// of this one: a new connection may take them.
+    pub(crate) fn is_about_too_many(&self, stage: Stage) -> bool {
+        stage == Stage::Rcpt && matches!(self.enhanced(), Some(Enhanced(_, 5, 3)))
     }
 
     /// What may be kept: the codes. The text may name an address.

@@ -40,6 +40,21 @@ impl Relay {
         channel("smtp", changed(settings, changes))
     }
 
+    /// The mails it took.
+    fn mails(&self) -> Vec<Value> {
+        let mut reports = self.judge.reports();
+        reports.retain(|report| report.get("mail").is_some());
+        reports
+    }
+
+    /// How often it heard a command.
+    fn times(&self, command: &str) -> usize {
+        self.heard()
+            .iter()
+            .filter(|(said, _)| said == command)
+            .count()
+    }
+
     /// The commands it heard, each with whether the connection was secured.
     fn heard(&self) -> Vec<(String, bool)> {
         let reports = self.judge.reports();
@@ -158,8 +173,16 @@ async fn a_relay_without_starttls_gets_neither_password_nor_mail() {
 #[tokio::test]
 #[ignore = "needs an outside judge: tests/run peers"]
 async fn each_recipient_has_an_outcome_of_their_own_over_one_connection() {
-    let relay = Relay::start(&USUAL).await;
+    for grouped in [&[] as &[&str], &["pipelining"]] {
+        each_has_an_outcome_of_their_own(grouped).await;
+    }
+}
+
+async fn each_has_an_outcome_of_their_own(grouped: &[&str]) {
+    let relay = Relay::start(&[&USUAL, grouped].concat()).await;
     let channel = relay.channel(json!({ "connections": 1 }));
+    let check = channel.check().await.unwrap();
+    assert_eq!(check.contains("in groups"), !grouped.is_empty(), "{check}");
     let rendered = rendered(&*channel, json!({}));
     let rejected = |reason, suppress| Outcome::Rejected { reason, suppress };
     let deferred = |reason| Outcome::Deferred { reason };
@@ -191,9 +214,16 @@ async fn each_recipient_has_an_outcome_of_their_own_over_one_connection() {
         );
     }
     drop(channel);
-    let heard = relay.heard_in(1).await;
+    // The check was a conversation, too.
+    let heard = relay.heard_in(2).await;
     let times = |command: &str| heard.iter().filter(|(said, _)| said == command).count();
-    assert_eq!((times("AUTH"), times("MAIL")), (1, 6), "{heard:?}");
+    assert_eq!((times("AUTH"), times("MAIL")), (2, 6), "{heard:?}");
+    let to: Vec<_> = relay
+        .mails()
+        .iter()
+        .map(|mail| mail["to"][0].clone())
+        .collect();
+    assert_eq!(to, ["first@mail.test", "last@mail.test"]);
 }
 
 #[tokio::test]
@@ -210,4 +240,115 @@ async fn a_ca_file_that_is_no_certificate_is_a_fault_in_the_settings() {
         .map(|Refusal { field, .. }| field)
         .collect();
     assert_eq!(fields, ["ca_file"]);
+}
+
+/// What our adapter says of so many mails, one after another over one connection at a time.
+async fn outcomes(relay: &Relay, many: u32) -> Vec<Outcome> {
+    let channel = relay.channel(json!({ "connections": 1 }));
+    let mut outcomes = Vec::new();
+    for number in 1..=many {
+        outcomes.push(channel.send(&letter(&*channel, number)).await.outcome);
+    }
+    let reported = || (relay.mails().len() >= many as usize).then_some(());
+    until(&relay.judge, "the mails", reported).await;
+    outcomes
+}
+
+fn taken() -> Outcome {
+    Outcome::Accepted {
+        reference: Some("JUDGE1".to_owned()),
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs an outside judge: tests/run peers"]
+async fn a_relay_that_leaves_in_the_middle_of_a_mail_is_down_and_has_taken_nothing() {
+    for grouped in [
+        &["leaves_in_data"] as &[&str],
+        &["leaves_in_data", "pipelining"],
+    ] {
+        let relay = Relay::start(&[&USUAL, grouped].concat()).await;
+        let channel = relay.channel(json!({}));
+        let verdict = channel.send(&letter(&*channel, 1)).await;
+        assert_eq!(verdict.outcome, down(Reason::ProviderDown), "{verdict:?}");
+        assert!(verdict.reply.starts_with("421"), "{}", verdict.reply);
+        relay.heard_in(1).await;
+        assert_eq!((relay.times("DATA"), relay.mails().len()), (1, 0));
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs an outside judge: tests/run peers"]
+async fn a_connection_that_takes_ten_recipients_and_no_more_is_renewed_and_nobody_waits() {
+    for grouped in [
+        &["ten_recipients"] as &[&str],
+        &["ten_recipients", "pipelining"],
+    ] {
+        let relay = Relay::start(&[&USUAL, grouped].concat()).await;
+        assert_eq!(outcomes(&relay, 25).await, vec![taken(); 25]);
+        assert_eq!((relay.mails().len(), relay.times("AUTH")), (25, 3));
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs an outside judge: tests/run peers"]
+async fn a_relay_that_hangs_up_after_each_mail_it_took_gets_each_mail_once() {
+    for grouped in [
+        &["leaves_after_each"] as &[&str],
+        &["leaves_after_each", "pipelining"],
+    ] {
+        let relay = Relay::start(&[&USUAL, grouped].concat()).await;
+        assert_eq!(outcomes(&relay, 5).await, vec![taken(); 5]);
+        let mut to: Vec<_> = relay
+            .mails()
+            .iter()
+            .map(|mail| mail["to"][0].to_string())
+            .collect();
+        to.dedup();
+        assert_eq!(to.len(), 5, "{to:?}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs an outside judge: tests/run peers"]
+async fn a_relay_that_takes_seven_bits_gets_no_eighth_and_every_letter() {
+    let relay = Relay::start(&[&USUAL, &["seven_bits"] as &[&str]].concat()).await;
+    let channel = relay.channel(json!({}));
+    let welsh =
+        json!({ "headline": "Tŷ’r Cyngor ar gau", "detail": "Mae’r ffonau’n ôl – ŵ, café, 🎉." });
+    let parcel = parcel(&rendered(&*channel, welsh), super::resident(1), 1);
+    let verdict = channel.send(&parcel).await;
+    assert_eq!(verdict.outcome, taken(), "{verdict:?}");
+    let heard = relay.judge.report("mail").await;
+    let raw = BASE64
+        .decode(heard["mail"].as_str().unwrap().as_bytes())
+        .unwrap();
+    assert!(raw.is_ascii());
+    let mail = Mail::read(&String::from_utf8(raw).unwrap());
+    assert!(
+        mail.part("text/plain")
+            .contains("Mae’r ffonau’n ôl – ŵ, café, 🎉.")
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs an outside judge: tests/run peers"]
+async fn no_bad_certificate_is_taken_although_its_authority_may_be_known() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/corpus/tls");
+    for (name, good) in [
+        ("good", true),
+        ("expired", false),
+        ("other_host", false),
+        ("self_signed", false),
+    ] {
+        let relay = Relay::start(&[&format!("{folder}/{name}.pem"), "starttls", "plain"]).await;
+        let channel = relay.channel(json!({}));
+        let verdict = channel.send(&letter(&*channel, 1)).await;
+        if good {
+            assert_eq!(verdict.outcome, taken(), "{name}: {verdict:?}");
+        } else {
+            assert_eq!(verdict.outcome, down(Reason::Tls), "{name}: {verdict:?}");
+            relay.heard_only_our_name().await;
+        }
+    }
 }

@@ -1,6 +1,8 @@
 """A relay made of aiosmtpd that asks for STARTTLS and AUTH; it says each thing it hears as one JSON line.
 
-judge_aiosmtpd.py HOST OFFER...    HOST: the name or address in its certificate; OFFER: starttls, and auth names
+judge_aiosmtpd.py HOST OFFER...    HOST: the name or address in its certificate, or a certificate's file beside key.pem
+                                   and ca.pem; OFFER: starttls, auth names, pipelining, and what it does wrong: seven_bits
+                                   (no 8BITMIME), ten_recipients (a connection), leaves_in_data, leaves_after_each
 """
 import asyncio, base64, json, os, ssl, subprocess, sys, tempfile, threading
 
@@ -59,9 +61,32 @@ class Relay(smtp.SMTP):
         self.note("MAIL", argument)
         await super().smtp_MAIL(argument)
 
+    async def smtp_DATA(self, argument):
+        if "leaves_in_data" in offers and self.envelope.rcpt_tos:
+            self.note("DATA", argument)
+            await self.push("354 End data with <CR><LF>.<CR><LF>")
+            await self._reader.readline()
+            await self.push("421 4.3.2 Shutting down")
+            self.transport.close()
+            return
+        await super().smtp_DATA(argument)
+        if "leaves_after_each" in offers:
+            self.transport.close()
+
 
 class Handler:
+    async def handle_EHLO(self, server, session, envelope, name, responses):
+        session.host_name = name
+        if "pipelining" in offers:
+            responses.insert(1, "250-PIPELINING")
+        if "seven_bits" in offers:
+            responses.remove("250-8BITMIME")
+        return responses
+
     async def handle_RCPT(self, server, session, envelope, address, options):
+        server.recipients = getattr(server, "recipients", 0) + 1
+        if "ten_recipients" in offers and server.recipients > 10:
+            return "452 4.5.3 Too many recipients"
         answer = ANSWERS.get(address.split("@")[0])
         if answer:
             return answer
@@ -79,10 +104,19 @@ def authenticate(server, session, envelope, mechanism, given):
     return smtp.AuthResult(success=good, handled=good)
 
 
-async def main(folder, host, offers):
+def own_or(folder, host):
+    """Certificate, key and authority: made for a host, or as they stand in files."""
+    if host.endswith(".pem"):
+        beside = os.path.dirname(host)
+        return host, os.path.join(beside, "key.pem"), os.path.join(beside, "ca.pem")
     certificate(folder, host)
+    return [os.path.join(folder, name) for name in ("relay.pem", "relay.key", "ca.pem")]
+
+
+async def main(folder, host):
+    chain, key, authority = own_or(folder, host)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(os.path.join(folder, "relay.pem"), os.path.join(folder, "relay.key"))
+    context.load_cert_chain(chain, key)
     secured = "starttls" in offers
     hidden = [name for name in ("PLAIN", "LOGIN") if name.lower() not in offers]
     options = dict(require_starttls=True, tls_context=context) if secured else {}
@@ -92,7 +126,7 @@ async def main(folder, host, offers):
                      auth_require_tls=secured, auth_exclude_mechanism=hidden, **options)
 
     server = await asyncio.get_running_loop().create_server(relay, "127.0.0.1", 0)
-    say(port=server.sockets[0].getsockname()[1], authority=os.path.join(folder, "ca.pem"))
+    say(port=server.sockets[0].getsockname()[1], authority=authority)
     await asyncio.Event().wait()
 
 
@@ -102,6 +136,7 @@ def end_with_the_test():
     os._exit(0)
 
 
+offers = sys.argv[2:]
 folder = tempfile.TemporaryDirectory()
 threading.Thread(target=end_with_the_test, daemon=True).start()
-asyncio.run(main(folder.name, sys.argv[1], sys.argv[2:]))
+asyncio.run(main(folder.name, sys.argv[1]))
