@@ -7,6 +7,7 @@ mod provider;
 mod readme;
 mod relay;
 mod requests;
+mod rooms;
 mod smtp;
 mod stage;
 mod table;

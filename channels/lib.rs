@@ -22,6 +22,7 @@ mod slack;
 mod sms_http;
 mod sms_text;
 mod smtp;
+mod teams;
 mod twilio;
 mod vonage;
 mod webhook;

@@ -2,7 +2,9 @@
 
 use crate::govuk_notify::{self, GovukNotify, Medium};
 use crate::network::Network;
-use crate::{discord, file, kannel, mastodon, slack, sms_http, smtp, twilio, vonage, webhook};
+use crate::{
+    discord, file, kannel, mastodon, slack, sms_http, smtp, teams, twilio, vonage, webhook,
+};
 use oyez_domain::channel::{Capabilities, ChannelName};
 use oyez_domain::{Channel, Clock, Refusal};
 use serde::Deserialize;
@@ -33,6 +35,8 @@ pub enum Via {
     Slack(Box<slack::Settings>),
     /// Messages to a room on Discord.
     Discord(Box<discord::Settings>),
+    /// Messages to a room on Microsoft Teams.
+    Teams(Box<teams::Settings>),
     /// Partners' webhooks.
     Webhook(webhook::Settings),
     /// Files in a folder.
@@ -51,6 +55,7 @@ pub const KINDS: &[Capabilities] = &[
     mastodon::CAPABILITIES,
     slack::CAPABILITIES,
     discord::CAPABILITIES,
+    teams::CAPABILITIES,
     webhook::CAPABILITIES,
     file::CAPABILITIES,
 ];
@@ -78,6 +83,7 @@ impl Via {
             Self::Mastodon(_) => mastodon::CAPABILITIES.kind,
             Self::Slack(_) => slack::CAPABILITIES.kind,
             Self::Discord(_) => discord::CAPABILITIES.kind,
+            Self::Teams(_) => teams::CAPABILITIES.kind,
             Self::Webhook(_) => webhook::CAPABILITIES.kind,
             Self::File(_) => file::CAPABILITIES.kind,
         }
@@ -95,6 +101,7 @@ impl Via {
             Self::Mastodon(settings) => settings.check(),
             Self::Slack(settings) => settings.check(),
             Self::Discord(settings) => settings.check(),
+            Self::Teams(settings) => settings.check(),
             Self::Webhook(settings) => settings.check(),
             Self::File(settings) => settings.check(),
         }
@@ -146,6 +153,7 @@ fn adapter(
         Via::Mastodon(settings) => Arc::new(mastodon::Mastodon::build(name, settings, around)?),
         Via::Slack(settings) => Arc::new(slack::Slack::build(name, settings, around)?),
         Via::Discord(settings) => Arc::new(discord::Discord::build(name, settings, around)?),
+        Via::Teams(settings) => Arc::new(teams::Teams::build(name, settings, around)?),
         Via::Webhook(settings) => Arc::new(webhook::Webhook::build(settings, around)?),
         Via::File(settings) => Arc::new(file::Folder::build(name, settings)),
     })
@@ -214,6 +222,10 @@ mod tests {
             (
                 "discord",
                 json!({"url": "https://discord.com/api/webhooks/42/s3cret"}),
+            ),
+            (
+                "teams",
+                json!({"url": "https://e.environment.api.powerplatform.com/workflows/1/triggers/manual/paths/invoke?sig=s3cret"}),
             ),
             ("webhook", json!({})),
             ("file", json!({"folder": "/tmp"})),

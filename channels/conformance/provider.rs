@@ -37,12 +37,23 @@ pub(super) struct Provider {
     pub(super) names: Option<&'static str>,
     /// The API's own word for "temporarily out of order", which proves that it took nothing.
     pub(super) own_fault: &'static str,
-    /// How many messages the provider would have to be sure of: whether a status alone is its word.
-    pub(super) by_status: bool,
+    /// What its word is that it took a message.
+    pub(super) proof: Proof,
+}
+
+/// What proves that a message was taken.
+#[derive(Clone, Copy)]
+pub(super) enum Proof {
+    /// The body of the answer.
+    Body,
+    /// One status alone, that of the success.
+    OwnStatus,
+    /// Any status of success.
+    AnyStatus,
 }
 
 /// The kinds that speak HTTP. A test fails when one of the registry is missing.
-pub(super) const PROVIDERS: [Provider; 10] = [
+pub(super) const PROVIDERS: [Provider; 11] = [
     Provider {
         kind: "webhook",
         address: "{server}/hooks/one",
@@ -52,7 +63,7 @@ pub(super) const PROVIDERS: [Provider; 10] = [
         names: None,
         own_fault: r#"{"error":"temporary"}"#,
         // Standard Webhooks: any 2xx is success, whatever stands in it.
-        by_status: true,
+        proof: Proof::AnyStatus,
     },
     Provider {
         kind: "mastodon",
@@ -62,7 +73,7 @@ pub(super) const PROVIDERS: [Provider; 10] = [
         identifier: Some("https://m.example/@wcc/42"),
         names: Some(r#"{"id":"42","url":"{id}"}"#),
         own_fault: r#"{"error":"There was a temporary problem serving your request"}"#,
-        by_status: false,
+        proof: Proof::Body,
     },
     Provider {
         kind: "slack",
@@ -72,7 +83,7 @@ pub(super) const PROVIDERS: [Provider; 10] = [
         identifier: None,
         names: None,
         own_fault: "rollup_error",
-        by_status: false,
+        proof: Proof::Body,
     },
     Provider {
         kind: "discord",
@@ -82,7 +93,18 @@ pub(super) const PROVIDERS: [Provider; 10] = [
         identifier: Some("334385199974967042"),
         names: Some(r#"{"id":"{id}","type":0}"#),
         own_fault: r#"{"code":0,"message":"503: Service Unavailable"}"#,
-        by_status: false,
+        proof: Proof::Body,
+    },
+    Provider {
+        kind: "teams",
+        address: "test_channel",
+        settings: || json!({"url": format!("{{server}}/workflows/1/triggers/manual/paths/invoke?api-version=1&sig={TOKEN}")}),
+        success: (202, ""),
+        identifier: None,
+        names: None,
+        // It promises no form of error.
+        own_fault: "",
+        proof: Proof::OwnStatus,
     },
     Provider {
         kind: "sms_http",
@@ -99,7 +121,7 @@ pub(super) const PROVIDERS: [Provider; 10] = [
         identifier: Some("m-7"),
         names: Some(r#"{"id":"{id}"}"#),
         own_fault: r#"{"code":"unavailable","message":"later"}"#,
-        by_status: false,
+        proof: Proof::Body,
     },
     Provider {
         kind: "govuk_notify_sms",
@@ -112,7 +134,7 @@ pub(super) const PROVIDERS: [Provider; 10] = [
         identifier: Some("740e5834-3a29-46b4-9a6f-16142fde533a"),
         names: Some(r#"{"id":"{id}"}"#),
         own_fault: r#"{"status_code":503,"errors":[{"error":"Exception","message":"Internal server error"}]}"#,
-        by_status: false,
+        proof: Proof::Body,
     },
     Provider {
         kind: "govuk_notify_email",
@@ -125,7 +147,7 @@ pub(super) const PROVIDERS: [Provider; 10] = [
         identifier: Some("740e5834-3a29-46b4-9a6f-16142fde533b"),
         names: Some(r#"{"id":"{id}"}"#),
         own_fault: r#"{"status_code":503,"errors":[{"error":"Exception","message":"Internal server error"}]}"#,
-        by_status: false,
+        proof: Proof::Body,
     },
     Provider {
         kind: "twilio",
@@ -143,7 +165,7 @@ pub(super) const PROVIDERS: [Provider; 10] = [
         identifier: Some("SM00000000000000000000000000000001"),
         names: Some(r#"{"sid":"{id}","status":"queued"}"#),
         own_fault: r#"{"code":20503,"message":"Service Unavailable","status":503}"#,
-        by_status: false,
+        proof: Proof::Body,
     },
     Provider {
         kind: "vonage",
@@ -162,7 +184,7 @@ pub(super) const PROVIDERS: [Provider; 10] = [
         names: Some(r#"{"message-count":"1","messages":[{"status":"0","message-id":"{id}"}]}"#),
         // It says everything with 200; a 503 of any form is a proxy's.
         own_fault: "",
-        by_status: false,
+        proof: Proof::Body,
     },
     Provider {
         kind: "kannel",
@@ -172,7 +194,7 @@ pub(super) const PROVIDERS: [Provider; 10] = [
         identifier: None,
         names: None,
         own_fault: "Temporal failure, try again later.",
-        by_status: false,
+        proof: Proof::Body,
     },
 ];
 

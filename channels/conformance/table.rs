@@ -3,7 +3,7 @@
 //! The rows are F1 to F5 of the bad inputs: a page that is no answer, an answer without end, a redirect, five forms of
 //! `Retry-After`, refusals. F6 to F8 have files of their own.
 
-use super::provider::Provider;
+use super::provider::{Proof, Provider};
 use super::stage::{Play, answer};
 use crate::fixture::NOW;
 use oyez_domain::outcome::{Outcome, Reason, Scope};
@@ -21,6 +21,9 @@ pub(super) struct Row {
 pub(super) enum Means {
     /// It may have been taken. Partners' endpoints say with their status alone that they took it.
     NoSuccess(Reason),
+    /// The same of an answer with the status of success whose body breaks off: some say with that status alone that they
+    /// took it.
+    BrokenOff(Reason),
     /// It may have been taken, by everybody.
     MaybeSent(Reason),
     /// A provider that knows our key is down and may be asked again; with any other it may have been taken.
@@ -38,8 +41,15 @@ impl Means {
     pub(super) fn outcome(self, provider: &Provider, keyed: bool) -> Outcome {
         let scope = provider.scope();
         match self {
-            Self::NoSuccess(_) if provider.by_status => Outcome::Accepted { reference: None },
-            Self::NoSuccess(reason) | Self::MaybeSent(reason) => Outcome::Unknown { reason },
+            Self::NoSuccess(reason) => match provider.proof {
+                Proof::AnyStatus => Outcome::Accepted { reference: None },
+                Proof::Body | Proof::OwnStatus => Outcome::Unknown { reason },
+            },
+            Self::BrokenOff(reason) => match provider.proof {
+                Proof::AnyStatus | Proof::OwnStatus => Outcome::Accepted { reference: None },
+                Proof::Body => Outcome::Unknown { reason },
+            },
+            Self::MaybeSent(reason) => Outcome::Unknown { reason },
             Self::DownOrMaybe => {
                 let reason = Reason::ProviderDown;
                 if keyed {
@@ -105,7 +115,7 @@ macro_rules! rows {
 
 /// The table.
 pub(super) const TABLE: &[Row] = {
-    use Means::{DownOrMaybe, Gone, MaybeSent, NoSuccess, Refused, Wait};
+    use Means::{BrokenOff, DownOrMaybe, Gone, MaybeSent, NoSuccess, Refused, Wait};
     use Reason::{AuthFailed, Misconfigured, NoCredit, Protocol, Timeout, Uncertain};
     rows! {
         "F1 a login page with 200": |_| Play::Say(answer(200, "content-type: text/html\r\n", "<html>Please log in</html>")) => NoSuccess(Protocol);
@@ -117,8 +127,8 @@ pub(super) const TABLE: &[Row] = {
         "F2 half a head, then silence": |provider| Play::SayAndHang(whole(provider)[..12].to_vec()) => MaybeSent(Timeout);
         "F2 half a head, then a cut": |provider| Play::SayAndCut(whole(provider)[..12].to_vec()) => MaybeSent(Uncertain);
         "F2 a cut instead of an answer": |_| Play::SayAndCut(Vec::new()) => MaybeSent(Uncertain);
-        "F2 a success whose body breaks off": |provider| Play::SayAndCut(broken(provider)) => NoSuccess(Protocol);
-        "F2 a success whose body never ends": |provider| Play::SayAndHang(broken(provider)) => NoSuccess(Protocol);
+        "F2 a success whose body breaks off": |provider| Play::SayAndCut(broken(provider)) => BrokenOff(Protocol);
+        "F2 a success whose body never ends": |provider| Play::SayAndHang(broken(provider)) => BrokenOff(Protocol);
         "F2 10 GB": |_| Play::Flood(endless(200)) => NoSuccess(Protocol);
         "F2 a byte now and then": |_| Play::Drip(endless(200)) => NoSuccess(Protocol);
         "F2 a gzip bomb": |_| Play::Say(bombed()) => NoSuccess(Protocol);

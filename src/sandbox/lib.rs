@@ -30,6 +30,7 @@ mod sms;
 mod smtp;
 mod smtp_line;
 mod smtp_wire;
+mod teams;
 mod turns;
 mod twilio;
 mod vonage;

@@ -5,7 +5,7 @@ use hyper::Method;
 use crate::backstage::Backstage;
 use crate::exchange::{Outcome, Request};
 use crate::play::ChannelPlay;
-use crate::{discord, slack};
+use crate::{discord, slack, teams};
 
 /// A network, and what its path names.
 #[derive(Clone, Copy)]
@@ -16,6 +16,8 @@ pub(crate) enum Room<'a> {
     Discord(&'a str),
     /// Number and token of a webhook that is only asked for.
     DiscordWebhook(&'a str, &'a str),
+    /// A workflow; what proves us stands behind the question mark.
+    Teams,
 }
 
 impl<'a> Room<'a> {
@@ -30,13 +32,14 @@ impl<'a> Room<'a> {
             ["discord", "api", "v10", "webhooks", id, token] if get => {
                 Some(Self::DiscordWebhook(id, token))
             }
+            ["teams", ..] if post => Some(Self::Teams),
             _ => None,
         }
     }
 
     pub(crate) fn can_have_an_effect(self) -> bool {
         match self {
-            Self::Slack(_) | Self::Discord(_) => true,
+            Self::Slack(_) | Self::Discord(_) | Self::Teams => true,
             Self::DiscordWebhook(..) => false,
         }
     }
@@ -59,6 +62,7 @@ impl<'a> Room<'a> {
             Self::Slack(secret) => slack::send(request, secret, play, &id),
             Self::Discord(token) => discord::send(request, token, play, &backstage.turns, &id),
             Self::DiscordWebhook(id, token) => discord::describe(id, token, play),
+            Self::Teams => teams::send(request, play, &id),
         }
     }
 
@@ -67,6 +71,7 @@ impl<'a> Room<'a> {
         match self {
             Self::Slack(_) => slack::error(status).to_owned(),
             Self::Discord(_) | Self::DiscordWebhook(..) => discord::error(status),
+            Self::Teams => teams::error(status),
         }
     }
 }

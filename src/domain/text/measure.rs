@@ -27,6 +27,11 @@ pub enum Measure {
     Mrkdwn,
     /// Bytes of UTF-8.
     Bytes,
+    /// Bytes of JSON, every line that is not empty in a block of its own (a card in Teams).
+    Blocks {
+        /// What a block costs beside its text.
+        per_line: u32,
+    },
 }
 
 /// The most that a channel takes, in one way of counting; some networks set two.
@@ -49,6 +54,7 @@ impl Measure {
             Self::Utf16 => utf16(text),
             Self::Mrkdwn => utf16(&mrkdwn(text)),
             Self::Bytes => u32::try_from(text.len()).unwrap_or(u32::MAX),
+            Self::Blocks { per_line } => blocks(text, per_line),
         }
     }
 
@@ -59,7 +65,7 @@ impl Measure {
             Self::Graphemes | Self::Post { .. } => LengthUnit::Grapheme,
             Self::Weight => LengthUnit::Weight,
             Self::Utf16 | Self::Mrkdwn => LengthUnit::Utf16,
-            Self::Bytes => LengthUnit::Byte,
+            Self::Bytes | Self::Blocks { .. } => LengthUnit::Byte,
         }
     }
 }
@@ -85,6 +91,26 @@ fn utf16(text: &str) -> u32 {
         .chars()
         .map(|sign| if sign.len_utf16() == 2 { 2 } else { 1 });
     units.sum()
+}
+
+fn blocks(text: &str, per_line: u32) -> u32 {
+    let lines = text.lines().filter(|line| !line.is_empty());
+    let cost = |line: &str| {
+        line.chars()
+            .map(in_json)
+            .sum::<u32>()
+            .saturating_add(per_line)
+    };
+    lines.map(cost).fold(0, u32::saturating_add)
+}
+
+/// Bytes of a character in a JSON string; of a control character, the most that one takes.
+fn in_json(sign: char) -> u32 {
+    match sign {
+        '"' | '\\' => 2,
+        '\0'..='\u{1f}' => 6,
+        _ => u32::try_from(sign.len_utf8()).unwrap_or(u32::MAX),
+    }
 }
 
 fn post(text: &str, per_link: u32) -> u32 {
@@ -195,6 +221,19 @@ mod tests {
     }
 
     #[test]
+    fn a_line_in_a_block_costs_its_json_and_the_block() {
+        let blocks = Measure::Blocks { per_line: 10 };
+        for (text, bytes) in [
+            ("", 0),
+            ("ŵy", 13),
+            ("a \"b\" \\", 10 + 10),
+            ("a\n\nb\n", 22),
+        ] {
+            assert_eq!(blocks.of(text), bytes, "{text}");
+        }
+    }
+
+    #[test]
     fn nothing_is_in_excess_exactly_when_it_fits() {
         let measures = [
             Measure::Parts,
@@ -204,6 +243,7 @@ mod tests {
             Measure::Utf16,
             Measure::Mrkdwn,
             Measure::Bytes,
+            Measure::Blocks { per_line: 9 },
         ];
         for seed in 0..300 {
             let text = Hostile::new(seed).text(300);

@@ -117,6 +117,42 @@ async fn discord_takes_five_messages_in_two_seconds_and_says_when_it_takes_more(
 }
 
 #[tokio::test]
+async fn teams_begins_a_workflow_and_says_nothing_of_its_end() {
+    let stage = play_json(r#"{"channels":{"room":{"bearer_token":"right"}}}"#).await;
+    let card = |version: &str, text: &str| {
+        let content = format!(
+            r#"{{"type":"AdaptiveCard","version":"{version}","body":[{{"type":"TextBlock","text":"{text}"}}]}}"#
+        );
+        format!(
+            r#"{{"type":"message","attachments":[{{"contentType":"application/vnd.microsoft.card.adaptive","contentUrl":null,"content":{content}}}]}}"#
+        )
+    };
+    let right = "/room/teams/workflows/1/invoke?api-version=1&sig=right";
+    let whole = card("1.4", "hear ye");
+    for (path, body, status, effect) in [
+        (right, whole.as_str(), 202, true),
+        (
+            "/room/teams/workflows/1/invoke?sig=wrong",
+            &whole,
+            401,
+            false,
+        ),
+        ("/room/teams/workflows/1/invoke", &whole, 401, false),
+        (right, "hear ye", 400, false),
+        (right, r#"{"text":"hear ye"}"#, 400, false),
+        // The workflow fails behind the answer: a card too new, too long or empty.
+        (right, &card("1.5", "hear ye"), 202, false),
+        (right, &card("1.4", &"x".repeat(24_453)), 202, false),
+        (right, &card("1.4", ""), 202, false),
+    ] {
+        let reply = post(&stage, path, body).await;
+        let record = stage.records().pop().unwrap();
+        assert_eq!((reply.status, record.effect), (status, effect), "{path}");
+        assert_eq!(reply.body.is_empty(), status == 202, "{}", reply.body);
+    }
+}
+
+#[tokio::test]
 async fn a_scripted_fault_comes_in_the_networks_own_words() {
     let rule = r#"{"rules":[{"do":{"http":{"status":503}}}]}"#;
     let stage = play_json(&format!(r#"{{"channels":{{"room":{rule}}}}}"#)).await;
