@@ -130,7 +130,8 @@ impl Discord {
     }
 
     async fn post(&self, parcel: &Parcel) -> Verdict {
-        match room::post(&self.outlet, &self.execute, parcel).await {
+        let body = parcel.rendered.splice(|_| "".into());
+        match room::post(&self.outlet, &self.execute, parcel, body).await {
             Ok(reply) => read(&reply, self.clock.wall()),
             Err(silence) => silence.verdict(Scope::Channel),
         }

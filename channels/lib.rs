@@ -23,6 +23,7 @@ mod sms_http;
 mod sms_text;
 mod smtp;
 mod teams;
+mod telegram;
 mod twilio;
 mod vonage;
 mod webhook;

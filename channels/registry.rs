@@ -3,7 +3,8 @@
 use crate::govuk_notify::{self, GovukNotify, Medium};
 use crate::network::Network;
 use crate::{
-    discord, file, kannel, mastodon, slack, sms_http, smtp, teams, twilio, vonage, webhook,
+    discord, file, kannel, mastodon, slack, sms_http, smtp, teams, telegram, twilio, vonage,
+    webhook,
 };
 use oyez_domain::channel::{Capabilities, ChannelName};
 use oyez_domain::{Channel, Clock, Refusal};
@@ -37,6 +38,8 @@ pub enum Via {
     Discord(Box<discord::Settings>),
     /// Messages to a room on Microsoft Teams.
     Teams(Box<teams::Settings>),
+    /// Messages to a channel or group on Telegram.
+    Telegram(Box<telegram::Settings>),
     /// Partners' webhooks.
     Webhook(webhook::Settings),
     /// Files in a folder.
@@ -56,6 +59,7 @@ pub const KINDS: &[Capabilities] = &[
     slack::CAPABILITIES,
     discord::CAPABILITIES,
     teams::CAPABILITIES,
+    telegram::CAPABILITIES,
     webhook::CAPABILITIES,
     file::CAPABILITIES,
 ];
@@ -84,6 +88,7 @@ impl Via {
             Self::Slack(_) => slack::CAPABILITIES.kind,
             Self::Discord(_) => discord::CAPABILITIES.kind,
             Self::Teams(_) => teams::CAPABILITIES.kind,
+            Self::Telegram(_) => telegram::CAPABILITIES.kind,
             Self::Webhook(_) => webhook::CAPABILITIES.kind,
             Self::File(_) => file::CAPABILITIES.kind,
         }
@@ -102,6 +107,7 @@ impl Via {
             Self::Slack(settings) => settings.check(),
             Self::Discord(settings) => settings.check(),
             Self::Teams(settings) => settings.check(),
+            Self::Telegram(settings) => settings.check(),
             Self::Webhook(settings) => settings.check(),
             Self::File(settings) => settings.check(),
         }
@@ -154,6 +160,7 @@ fn adapter(
         Via::Slack(settings) => Arc::new(slack::Slack::build(name, settings, around)?),
         Via::Discord(settings) => Arc::new(discord::Discord::build(name, settings, around)?),
         Via::Teams(settings) => Arc::new(teams::Teams::build(name, settings, around)?),
+        Via::Telegram(settings) => Arc::new(telegram::Telegram::build(name, settings, around)?),
         Via::Webhook(settings) => Arc::new(webhook::Webhook::build(settings, around)?),
         Via::File(settings) => Arc::new(file::Folder::build(name, settings)),
     })
@@ -226,6 +233,10 @@ mod tests {
             (
                 "teams",
                 json!({"url": "https://e.environment.api.powerplatform.com/workflows/1/triggers/manual/paths/invoke?sig=s3cret"}),
+            ),
+            (
+                "telegram",
+                json!({"token": "110201543:s3cret", "chat": "@council"}),
             ),
             ("webhook", json!({})),
             ("file", json!({"folder": "/tmp"})),

@@ -1,4 +1,4 @@
-//! What the kinds share that write into a room: an address that is the secret itself, and one body of JSON posted to it.
+//! What the kinds share that write into a room: one body of JSON posted to an address that is a secret.
 
 use crate::classify::http::Manner;
 use crate::http::{Outlet, Reply, Silence};
@@ -38,12 +38,17 @@ pub(crate) fn malformed(why: &str) -> Refusal {
     Refusal::new("url", "malformed_url", why)
 }
 
-/// The answer to a parcel's body.
-pub(crate) async fn post(outlet: &Outlet, url: &Url, parcel: &Parcel) -> Result<Reply, Silence> {
+/// The answer to a parcel, posted as this body.
+pub(crate) async fn post(
+    outlet: &Outlet,
+    url: &Url,
+    parcel: &Parcel,
+    body: Vec<u8>,
+) -> Result<Reply, Silence> {
     let request = outlet.request(Method::POST, url.clone())?;
     let request = request
         .header(CONTENT_TYPE, "application/json")
         .header(REQUEST_ID, parcel.reference.as_str())
-        .body(parcel.rendered.splice(|_| "".into()));
+        .body(body);
     outlet.reply(request).await
 }

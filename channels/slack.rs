@@ -131,7 +131,8 @@ impl Slack {
     }
 
     async fn post(&self, parcel: &Parcel) -> Verdict {
-        match room::post(&self.outlet, &self.url, parcel).await {
+        let body = parcel.rendered.splice(|_| "".into());
+        match room::post(&self.outlet, &self.url, parcel, body).await {
             Ok(reply) => read(&reply, self.clock.wall()),
             Err(silence) => silence.verdict(Scope::Channel),
         }

@@ -53,7 +53,7 @@ pub(super) enum Proof {
 }
 
 /// The kinds that speak HTTP. A test fails when one of the registry is missing.
-pub(super) const PROVIDERS: [Provider; 11] = [
+pub(super) const PROVIDERS: [Provider; 12] = [
     Provider {
         kind: "webhook",
         address: "{server}/hooks/one",
@@ -105,6 +105,20 @@ pub(super) const PROVIDERS: [Provider; 11] = [
         // It promises no form of error.
         own_fault: "",
         proof: Proof::OwnStatus,
+    },
+    Provider {
+        kind: "telegram",
+        address: "test_channel",
+        settings: || json!({"server": "{server}", "token": format!("110201543:{TOKEN}"), "chat": "@council"}),
+        success: (
+            200,
+            r#"{"ok":true,"result":{"message_id":42,"chat":{"id":-1001234567890},"date":1764239400}}"#,
+        ),
+        identifier: Some("-1001234567890/42"),
+        // A number, which cannot be anything else.
+        names: None,
+        own_fault: r#"{"ok":false,"error_code":503,"description":"Service Unavailable"}"#,
+        proof: Proof::Body,
     },
     Provider {
         kind: "sms_http",

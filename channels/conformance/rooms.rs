@@ -1,13 +1,23 @@
-//! Rooms of staff: how much fits into each, whom a text can call, and which addresses are none.
+//! Rooms of staff: how much fits into each, whom a text can call, which addresses are none, and a room that moves.
 
+use super::provider::of;
+use super::stage::{Play, Stage, answer};
 use crate::fixture::{channel, name, notice_with, surroundings};
 use crate::registry::{Via, build};
 use oyez_domain::notice::Notice;
+use oyez_domain::outcome::{Outcome, Reason};
 use oyez_domain::rendered::Rendered;
 use serde_json::{Value, json};
 
 /// What stands in an address that nobody may see.
 const SECRET: &str = "s3cret";
+
+fn settings(kind: &str) -> Value {
+    match kind {
+        "telegram" => json!({"token": "110201543:s3cret", "chat": "-100123"}),
+        _ => json!({ "url": url(kind) }),
+    }
+}
 
 fn url(kind: &str) -> &'static str {
     match kind {
@@ -19,7 +29,7 @@ fn url(kind: &str) -> &'static str {
 }
 
 fn room(kind: &str, text: &str) -> Result<Rendered, oyez_domain::Refusal> {
-    channel(kind, &json!({ "url": url(kind) })).render(&own(text))
+    channel(kind, &settings(kind)).render(&own(text))
 }
 
 /// An update with a text of its own for the channel.
@@ -37,6 +47,7 @@ fn the_longest_text_fits_and_one_character_more_does_not() {
         ("slack", "&".repeat(600), "&".repeat(601), 5),
         ("slack", "x".repeat(3_000), "x".repeat(3_001), 1),
         ("discord", "👍🏽".repeat(500), "👍🏽".repeat(501), 4),
+        ("telegram", "👍🏽".repeat(1_024), "👍🏽".repeat(1_025), 4),
     ] {
         let fit = room(kind, &fits).unwrap().fit;
         assert_eq!(Some(fit.length), fit.limit, "{kind}");
@@ -64,7 +75,7 @@ fn a_card_has_at_most_20_kib_however_its_text_is_made() {
 
 #[test]
 fn a_card_has_a_block_for_each_line_and_a_heading_that_stands_out() {
-    let channel = channel("teams", &json!({ "url": url("teams") }));
+    let channel = channel("teams", &settings("teams"));
     let card = body(&channel.render(&notice_with(&json!({}))).unwrap());
     let blocks = card["attachments"][0]["content"]["body"]
         .as_array()
@@ -147,4 +158,61 @@ fn an_address_that_leads_nowhere_is_refused_and_never_repeated() {
             "{faults:?}"
         );
     }
+}
+
+#[test]
+fn a_chat_and_a_token_have_their_forms() {
+    let faults = |token: &str, chat: &str| {
+        let settings = json!({"token": token, "chat": chat});
+        let via: Via = serde_json::from_value(json!({ "telegram": settings })).unwrap();
+        let faults = via.check();
+        assert!(!format!("{faults:?} {via:?}").contains(SECRET));
+        let codes = faults.into_iter().map(|fault| fault.code);
+        codes.collect::<Vec<_>>()
+    };
+    for chat in ["@council_news", "-100123"] {
+        assert_eq!(faults("110201543:s3cret", chat), [""; 0], "{chat}");
+    }
+    for chat in ["council", "@", "@a/b", "100123", "0", ""] {
+        assert_eq!(
+            faults("110201543:s3cret", chat),
+            ["malformed_chat"],
+            "{chat}"
+        );
+    }
+    for token in [
+        "s3cret",
+        ":s3cret",
+        "110201543:",
+        "1:s3cret/../x",
+        "1:s3cret?x",
+    ] {
+        assert_eq!(faults(token, "@council"), ["malformed_token"]);
+    }
+}
+
+#[tokio::test]
+async fn a_group_that_grew_is_written_to_under_its_new_number() {
+    let moved = r#"{"ok":false,"error_code":400,"description":"Bad Request: group chat was upgraded to a supergroup chat","parameters":{"migrate_to_chat_id":-1009876543210}}"#;
+    let telegram = of("telegram");
+    let stage = Stage::playing(Play::Say(answer(400, "", moved))).await;
+    let (channel, parcel) = telegram.adapter(&format!("http://{}", stage.address));
+    let verdict = channel.send(&parcel).await;
+    let reason = Reason::TryLater;
+    assert_eq!(verdict.outcome, Outcome::Deferred { reason });
+    assert!(
+        verdict.reply.contains("-1009876543210"),
+        "{}",
+        verdict.reply
+    );
+    stage.plays(Play::Say(answer(200, "", telegram.success.1)));
+    let taken = channel.send(&parcel).await.outcome;
+    assert!(matches!(taken, Outcome::Accepted { .. }), "{taken:?}");
+    let chats: Vec<Value> = stage
+        .heard()
+        .iter()
+        .map(|heard| heard.split_once("\r\n\r\n").unwrap().1)
+        .map(|body| serde_json::from_str::<Value>(body).unwrap()["chat_id"].take())
+        .collect();
+    assert_eq!(chats, [json!("@council"), json!(-1_009_876_543_210_i64)]);
 }

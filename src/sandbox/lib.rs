@@ -31,6 +31,7 @@ mod smtp;
 mod smtp_line;
 mod smtp_wire;
 mod teams;
+mod telegram;
 mod turns;
 mod twilio;
 mod vonage;

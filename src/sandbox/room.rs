@@ -5,7 +5,7 @@ use hyper::Method;
 use crate::backstage::Backstage;
 use crate::exchange::{Outcome, Request};
 use crate::play::ChannelPlay;
-use crate::{discord, slack, teams};
+use crate::{discord, slack, teams, telegram};
 
 /// A network, and what its path names.
 #[derive(Clone, Copy)]
@@ -18,6 +18,10 @@ pub(crate) enum Room<'a> {
     DiscordWebhook(&'a str, &'a str),
     /// A workflow; what proves us stands behind the question mark.
     Teams,
+    /// The token of a bot that writes.
+    Telegram(&'a str),
+    /// The token of a bot that asks for its chat.
+    TelegramChat(&'a str),
 }
 
 impl<'a> Room<'a> {
@@ -33,14 +37,16 @@ impl<'a> Room<'a> {
                 Some(Self::DiscordWebhook(id, token))
             }
             ["teams", ..] if post => Some(Self::Teams),
+            ["telegram", bot, "sendMessage"] if post => bot.strip_prefix("bot").map(Self::Telegram),
+            ["telegram", bot, "getChat"] if get => bot.strip_prefix("bot").map(Self::TelegramChat),
             _ => None,
         }
     }
 
     pub(crate) fn can_have_an_effect(self) -> bool {
         match self {
-            Self::Slack(_) | Self::Discord(_) | Self::Teams => true,
-            Self::DiscordWebhook(..) => false,
+            Self::Slack(_) | Self::Discord(_) | Self::Teams | Self::Telegram(_) => true,
+            Self::DiscordWebhook(..) | Self::TelegramChat(_) => false,
         }
     }
 
@@ -63,6 +69,8 @@ impl<'a> Room<'a> {
             Self::Discord(token) => discord::send(request, token, play, &backstage.turns, &id),
             Self::DiscordWebhook(id, token) => discord::describe(id, token, play),
             Self::Teams => teams::send(request, play, &id),
+            Self::Telegram(token) => telegram::send(request, token, play, &backstage.turns, &id),
+            Self::TelegramChat(token) => telegram::describe(request, token, play),
         }
     }
 
@@ -72,6 +80,7 @@ impl<'a> Room<'a> {
             Self::Slack(_) => slack::error(status).to_owned(),
             Self::Discord(_) | Self::DiscordWebhook(..) => discord::error(status),
             Self::Teams => teams::error(status),
+            Self::Telegram(_) | Self::TelegramChat(_) => telegram::error(status),
         }
     }
 }

@@ -13,6 +13,7 @@ pub(crate) struct Turns(Mutex<HashMap<String, Room>>);
 #[derive(Default)]
 struct Room {
     lately_us: VecDeque<u64>,
+    number: u64,
 }
 
 /// What became of a message's turn.
@@ -22,6 +23,8 @@ pub(crate) struct Turn {
     pub(crate) left: usize,
     /// Until there is room for one more than now.
     pub(crate) reset: Duration,
+    /// The message's number in its room, from 1; of the last one where it was not taken.
+    pub(crate) number: u64,
 }
 
 impl Turns {
@@ -43,12 +46,14 @@ impl Room {
         let taken = self.lately_us.len() < most;
         if taken {
             self.lately_us.push_back(now_us);
+            self.number += 1;
         }
         let end = self.lately_us.front().map_or(now_us, ends);
         Turn {
             taken,
             left: most.saturating_sub(self.lately_us.len()),
             reset: Duration::from_micros(end.saturating_sub(now_us)),
+            number: self.number,
         }
     }
 }
@@ -62,13 +67,13 @@ mod tests {
         let mut room = Room::default();
         let mut at = |ms: u64| {
             let turn = room.take(2, Duration::from_secs(1), ms * 1_000);
-            (turn.taken, turn.left, turn.reset.as_millis())
+            (turn.taken, turn.left, turn.reset.as_millis(), turn.number)
         };
-        assert_eq!(at(0), (true, 1, 1_000));
-        assert_eq!(at(600), (true, 0, 400));
-        assert_eq!(at(999), (false, 0, 1));
-        assert_eq!(at(1_000), (true, 0, 600));
-        assert_eq!(at(1_599), (false, 0, 1));
-        assert_eq!(at(5_000), (true, 1, 1_000));
+        assert_eq!(at(0), (true, 1, 1_000, 1));
+        assert_eq!(at(600), (true, 0, 400, 2));
+        assert_eq!(at(999), (false, 0, 1, 2));
+        assert_eq!(at(1_000), (true, 0, 600, 3));
+        assert_eq!(at(1_599), (false, 0, 1, 3));
+        assert_eq!(at(5_000), (true, 1, 1_000, 4));
     }
 }

@@ -153,6 +153,69 @@ async fn teams_begins_a_workflow_and_says_nothing_of_its_end() {
 }
 
 #[tokio::test]
+async fn telegram_numbers_what_it_takes_and_says_in_words_what_it_does_not() {
+    let stage = play_json(r#"{"channels":{"room":{"bearer_token":"1:right"}}}"#).await;
+    let bot = "/room/telegram/bot1:right/sendMessage";
+    let message = |chat: &str, text: &str| format!(r#"{{"chat_id":{chat},"text":"{text}"}}"#);
+    for (path, body, status, said) in [
+        (
+            "/room/telegram/bot1:wrong/sendMessage",
+            "{}".to_owned(),
+            404,
+            "Not Found",
+        ),
+        (
+            bot,
+            message("\"council\"", "hear ye"),
+            400,
+            "chat not found",
+        ),
+        (bot, message("-7", "  "), 400, "message text is empty"),
+        (
+            bot,
+            message("-7", &"x".repeat(4_097)),
+            400,
+            "message is too long",
+        ),
+    ] {
+        let reply = post(&stage, path, &body).await;
+        let json = reply.json();
+        assert_eq!(
+            (reply.status, &json["ok"], &json["error_code"]),
+            (status, &false.into(), &status.into())
+        );
+        assert!(
+            json["description"].as_str().unwrap().contains(said),
+            "{json}"
+        );
+    }
+    assert_eq!(effects(&stage), []);
+    for number in 1..=20 {
+        let json = post(&stage, bot, &message("-7", &"x".repeat(4_096)))
+            .await
+            .json();
+        assert_eq!(
+            (&json["ok"], &json["result"]["message_id"]),
+            (&true.into(), &number.into())
+        );
+        assert_eq!(json["result"]["chat"]["id"], -7);
+    }
+    let reply = post(&stage, bot, &message("-7", "hear ye")).await;
+    let wait = reply.json()["parameters"]["retry_after"].as_u64().unwrap();
+    assert!(reply.status == 429 && (1..=60).contains(&wait), "{wait}");
+    assert_eq!(reply.header("retry-after"), Some(wait.to_string().as_str()));
+    assert_eq!(effects(&stage).len(), 20);
+    for (chat, status) in [("%40council", 200), ("-7", 200), ("council", 400)] {
+        let path = format!("/room/telegram/bot1:right/getChat?chat_id={chat}");
+        assert_eq!(
+            stage.get(&path, &[]).await.unwrap().status,
+            status,
+            "{chat}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_scripted_fault_comes_in_the_networks_own_words() {
     let rule = r#"{"rules":[{"do":{"http":{"status":503}}}]}"#;
     let stage = play_json(&format!(r#"{{"channels":{{"room":{rule}}}}}"#)).await;
