@@ -162,6 +162,9 @@ pub struct Update {
     /// When it was released.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released_at: Option<Wall>,
+    /// When its unsent rest was halted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_at: Option<Wall>,
 }
 
 impl Update {
@@ -306,6 +309,7 @@ impl UpdateDraft {
                     state: UpdateState::Draft,
                     created_at: now,
                     released_at: None,
+                    stopped_at: None,
                 })
             }
             _ => Err(std::mem::take(faults)),

@@ -67,6 +67,10 @@ pub async fn a_stop_settles_exactly_what_is_not_on_its_way(store: &dyn Store) {
     assert_eq!((counts.accepted, counts.stopped, counts.pending), (2, 8, 0));
     let update = stage.ledger.update(window.update).await.unwrap();
     assert_eq!(update.state, UpdateState::Stopped);
+    assert!(
+        update.stopped_at > update.released_at,
+        "it says when it was stopped"
+    );
     stage.check_truth().await;
     let states = stage.states(window.update, MAIL).await;
     assert_eq!(

@@ -33,6 +33,7 @@ pub(super) fn stop(
     let mut stopped = read_update(connection, update)?;
     if channel.is_none() && stopped.state == UpdateState::Released {
         stopped.state = UpdateState::Stopped;
+        stopped.stopped_at = Some(by.at);
         write_update(connection, &stopped)?;
     }
     audit(connection, by, "stop", &object(update, channel), reason)?;

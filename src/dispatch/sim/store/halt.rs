@@ -35,6 +35,7 @@ impl State {
             && written.update.state == UpdateState::Released
         {
             written.update.state = UpdateState::Stopped;
+            written.update.stopped_at = Some(by.at);
         }
         self.views(&concerned)
     }
