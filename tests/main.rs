@@ -29,6 +29,7 @@ mod panics;
 mod partners_apart;
 mod peers;
 mod privacy;
+mod public_export;
 mod queue_truth;
 mod receipts;
 mod retries;

@@ -2,6 +2,8 @@
 
 mod aiosmtpd;
 mod dkimpy;
+mod feedparser;
+mod feeds;
 mod kannel;
 mod mastodon_mock;
 mod notify_client;
@@ -9,6 +11,7 @@ mod prism;
 mod smtp_sink;
 mod standard_webhooks;
 mod twilio;
+mod xmllint;
 
 use oyez_domain::Channel;
 use oyez_domain::address::Address;

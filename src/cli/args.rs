@@ -95,6 +95,9 @@ pub(crate) enum Command {
     /// Services that residents use.
     #[command(subcommand)]
     Service(Service),
+    /// The public site.
+    #[command(subcommand)]
+    Public(Public),
     /// People of the organisation who may sign in to the console.
     #[command(subcommand)]
     User(User),
@@ -232,6 +235,18 @@ pub(crate) enum Service {
     Put {
         /// An array of {id, name, state, note, telephone, hours}.
         file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Public {
+    /// Write the public site as static files, with feeds and alerts, for any web server.
+    #[command(
+        after_help = "A folder that is not there or is empty gets the whole site at once; in one that holds a site each file is\nreplaced in one step. Files of older updates stay. Set public.export_dir to have it done after every change.\n\nExample:\n  oyez public export /var/www/status"
+    )]
+    Export {
+        /// The folder.
+        folder: PathBuf,
     },
 }
 

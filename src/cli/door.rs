@@ -157,6 +157,10 @@ impl Door {
                 (desk, Some(engine))
             }
         };
+        let doors = match need {
+            Need::Read => settings.http.clone(),
+            Need::Write | Need::Send => settings.doors(),
+        };
         let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
         let listeners = Listeners {
             network: Vec::new(),
@@ -164,7 +168,7 @@ impl Door {
         };
         tasks.spawn(oyez_http::serve(
             listeners,
-            settings.http.clone(),
+            doors,
             desk.clone(),
             accounts,
             end.clone(),

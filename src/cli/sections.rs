@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The sections there are.
-const SECTIONS: [&str; 7] = [
+const SECTIONS: [&str; 8] = [
     "organisation",
     "http",
+    "public",
     "store",
     "engine",
     "network",
@@ -39,26 +40,32 @@ pub(crate) fn read(config: &Config, files: &[(PathBuf, String)]) -> Result<Setti
     };
     let organisation = sections.take("organisation");
     let http = sections.take("http");
+    let public = sections.take("public");
     let store = sections.take("store");
     let engine = sections.take("engine");
     let network = sections.take("network");
     let log = sections.take("log");
     let channels = sections.channels();
     sections.refuse_the_rest();
-    match (organisation, http, store, engine, network, log) {
-        (Some(organisation), Some(http), Some(store), Some(engine), Some(network), Some(log))
-            if sections.faults.is_empty() =>
-        {
-            Ok(Settings {
-                organisation,
-                http,
-                store,
-                engine,
-                network,
-                log,
-                channels,
-            })
-        }
+    match (organisation, http, public, store, engine, network, log) {
+        (
+            Some(organisation),
+            Some(http),
+            Some(public),
+            Some(store),
+            Some(engine),
+            Some(network),
+            Some(log),
+        ) if sections.faults.is_empty() => Ok(Settings {
+            organisation,
+            http,
+            public,
+            store,
+            engine,
+            network,
+            log,
+            channels,
+        }),
         _ => Err(failure(sections.faults)),
     }
 }

@@ -11,7 +11,7 @@ use oyez_domain::Refusal;
 use oyez_domain::channel::OnUnknown;
 use oyez_domain::organisation::Organisation;
 use oyez_domain::retry::RetryPolicy;
-use oyez_http::HttpSettings;
+use oyez_http::{HttpSettings, PublicSettings};
 use oyez_storage::StorageSettings;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
@@ -26,6 +26,7 @@ pub(crate) const DEFAULTS: &str = include_str!("../../config/default.toml");
 pub(crate) struct Settings {
     pub(crate) organisation: Organisation,
     pub(crate) http: HttpSettings,
+    pub(crate) public: PublicSettings,
     pub(crate) store: StorageSettings,
     pub(crate) engine: EngineSettings,
     pub(crate) network: NetworkSettings,
@@ -207,10 +208,19 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 impl Settings {
+    /// What the doors of whoever sends need: they write the public site as files, too, if that is asked for.
+    pub(crate) fn doors(&self) -> HttpSettings {
+        HttpSettings {
+            public: self.public.clone(),
+            ..self.http.clone()
+        }
+    }
+
     /// Every fault in what was read, with its key.
     pub(crate) fn check(&self) -> Vec<Refusal> {
         let mut faults = self.engine.check();
         faults.extend(self.http.check());
+        faults.extend(self.public.check(&self.store.data_dir));
         if self.organisation.name.trim().is_empty() {
             faults.push(Refusal::new(
                 "organisation.name",

@@ -47,5 +47,6 @@ mod well_known;
 pub use places::most as connections_at_most;
 pub use router::router;
 pub use serve::{Listeners, bind_socket, serve};
-pub use settings::HttpSettings;
+pub use settings::{HttpSettings, PublicSettings};
+pub use site::{ExportError, Exported, export};
 pub use state::House;

@@ -6,6 +6,7 @@ mod callbacks;
 mod connections;
 mod console;
 mod decisions;
+mod feeds;
 mod house;
 mod public;
 mod rush;

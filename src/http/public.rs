@@ -2,12 +2,12 @@
 
 use crate::page;
 use crate::problem::Problem;
-use crate::site::digits;
+use crate::site::{Sort, digits};
 use crate::state::House;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use hyper::{HeaderMap, StatusCode};
+use hyper::{HeaderMap, StatusCode, Uri};
 use oyez_domain::organisation::Organisation;
 use oyez_domain::reference::UpdateReference;
 
@@ -40,26 +40,31 @@ impl<'a> PlainPage<'a> {
     }
 }
 
-/// `/`: services, telephones, hours, the latest update.
-pub(crate) async fn status(
+/// The pages and feeds that have one address each: `/`, `/feed.atom`, `/updates.json`.
+pub(crate) async fn fixed(
     State(house): State<House>,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let edition = house.site.edition(&house.desk).await?;
-    let answer = edition.answer("/", &headers, house.desk.clock.wall());
+    let answer = edition.answer(uri.path(), &headers, house.desk.clock.wall());
     answer.ok_or_else(Problem::not_found)
 }
 
-/// `/u/{ref}`: one update in full, under any spelling of its reference.
+/// `/u/{ref}` and `/u/{ref}.cap`: one update in full, under any spelling of its reference.
 pub(crate) async fn update(
     State(house): State<House>,
     Path(text): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let (text, sort) = match text.strip_suffix(".cap") {
+        Some(text) => (text, Sort::Cap),
+        None => (text.as_str(), Sort::Page),
+    };
     if let Ok(reference) = text.parse::<UpdateReference>() {
         let edition = house.site.edition(&house.desk).await?;
-        let answer = edition.update(&house.desk, &reference, &headers).await?;
-        if let Some(answer) = answer {
+        let asked = (&reference, sort);
+        if let Some(answer) = edition.update(&house.desk, asked, &headers).await? {
             return Ok(answer);
         }
     }

@@ -42,7 +42,9 @@ pub fn router(house: House) -> Router {
 /// What anybody may ask.
 fn open() -> Router<House> {
     Router::new()
-        .route("/", get(public::status))
+        .route("/", get(public::fixed))
+        .route("/feed.atom", get(public::fixed))
+        .route("/updates.json", get(public::fixed))
         .route("/u/{reference}", get(public::update))
         .route("/x/{token}", get(stop::show).post(stop::stop))
         .route("/problems/{slug}", get(well_known::problem))

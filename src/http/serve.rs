@@ -80,7 +80,10 @@ pub async fn serve(
             .await;
     });
     let site = house.clone();
-    tasks.spawn(async move { site.site.follow(&site.desk, &site.end).await });
+    tasks.spawn(async move {
+        let folder = site.settings.public.export_dir.as_deref();
+        site.site.follow(&site.desk, folder, &site.end).await;
+    });
     let gate = Gate {
         router: router(house),
         places,

@@ -4,7 +4,7 @@ use oyez_domain::Refusal;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The shortest token that can be called one: 128 bits in base64.
 const SHORTEST_TOKEN: usize = 22;
@@ -27,6 +27,36 @@ pub struct HttpSettings {
     pub connections: usize,
     /// The largest import taken, in megabytes.
     pub import_megabytes: usize,
+    /// The `[public]` table, put here by whoever serves.
+    #[serde(skip)]
+    pub public: PublicSettings,
+}
+
+/// The `[public]` table of the configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PublicSettings {
+    /// The folder into which the public site is written as files after every change, if any.
+    pub export_dir: Option<PathBuf>,
+}
+
+impl PublicSettings {
+    /// Every fault, with `public.` as the prefix. What stands in `data_dir` must never be published.
+    pub fn check(&self, data_dir: &Path) -> Vec<Refusal> {
+        let Some(folder) = &self.export_dir else {
+            return Vec::new();
+        };
+        let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let (there, secret) = (whole(folder), whole(data_dir));
+        let why = if folder.as_os_str().is_empty() {
+            "name a folder, or leave the key out"
+        } else if there.starts_with(&secret) || secret.starts_with(&there) {
+            "it holds store.data_dir or lies within it: a web server that shows one would show the other; choose another folder"
+        } else {
+            return Vec::new();
+        };
+        vec![Refusal::new("public.export_dir", "unusable", why)]
+    }
 }
 
 impl Default for HttpSettings {
@@ -39,6 +69,7 @@ impl Default for HttpSettings {
             token_file: None,
             connections: 2048,
             import_megabytes: 64,
+            public: PublicSettings::default(),
         }
     }
 }
@@ -136,6 +167,21 @@ mod tests {
         );
         assert!(faults("{}").is_empty());
         assert!(faults(r#"{"base_url":"https://console.example.gov.uk"}"#).is_empty());
+    }
+
+    #[test]
+    fn the_public_folder_is_no_place_for_secrets() {
+        let refused = |folder: &str, data: &str| {
+            let settings = PublicSettings {
+                export_dir: Some(folder.into()),
+            };
+            !settings.check(Path::new(data)).is_empty()
+        };
+        assert!(refused("", "/var/lib/oyez"));
+        assert!(refused("/var/lib/oyez", "/var/lib/oyez"));
+        assert!(refused("/var/lib/oyez/public", "/var/lib/oyez"));
+        assert!(refused("/var/lib", "/var/lib/oyez"));
+        assert!(!refused("/var/lib/oyez-public", "/var/lib/oyez"));
     }
 
     #[test]

@@ -1,18 +1,26 @@
 //! The public site: every page made once per change and kept as bytes, from which requests are answered.
 
+mod atom;
+mod cap;
 mod edition;
+mod export;
 mod follow;
+mod listing;
 mod pages;
 mod sheet;
 mod views;
+mod xml;
 
 pub(crate) use edition::Edition;
+pub use export::Exported;
+pub(crate) use sheet::Sort;
 pub(crate) use views::digits;
 
 use crate::problem::{Kind, Problem};
 use oyez_dispatch::Desk;
 use oyez_domain::time::Boot;
 use oyez_domain::trouble::TroubleCode;
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -81,6 +89,33 @@ impl Site {
     fn right(&self, desk: &Desk) -> Option<Arc<Edition>> {
         self.current().filter(|edition| edition.is_right(desk))
     }
+}
+
+/// Why the site could not be written as files.
+#[derive(Debug)]
+pub enum ExportError {
+    /// The pages cannot be made; the reason in words.
+    Pages(String),
+    /// They cannot be written.
+    Files(std::io::Error),
+}
+
+/// Makes the public site and writes it into `folder` as files; see [`Exported`].
+///
+/// # Errors
+/// When the ledger cannot be read or the folder cannot be written.
+pub async fn export(desk: &Desk, folder: &Path) -> Result<Exported, ExportError> {
+    let edition = Site::default().edition(desk).await;
+    let edition = edition.map_err(|problem| ExportError::Pages(problem.detail))?;
+    write(edition, folder).await.map_err(ExportError::Files)
+}
+
+async fn write(edition: Arc<Edition>, folder: &Path) -> std::io::Result<Exported> {
+    let folder = folder.to_owned();
+    let written = tokio::task::spawn_blocking(move || export::write(&edition, &folder));
+    written
+        .await
+        .unwrap_or_else(|error| Err(std::io::Error::other(error)))
 }
 
 fn stale(problem: &Problem) -> String {

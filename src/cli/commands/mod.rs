@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod endpoint;
 mod incident;
+mod public;
 mod queue;
 mod sandbox;
 mod serve;
@@ -40,6 +41,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Exit> {
             Command::Unknown(args) => unknown::run(args, &global).await,
             Command::User(args) => user::run(args, &global).await,
             Command::Service(args) => service::run(args, &global).await,
+            Command::Public(args) => public::run(args, &global).await,
             Command::Subscriber(args) => subscriber::run(args, &global).await,
             Command::Endpoint(args) => endpoint::run(args, &global).await,
             Command::Channel(args) => channel::run(args, &global).await,

@@ -48,7 +48,7 @@ pub(crate) async fn run(global: &Global) -> anyhow::Result<Exit> {
     };
     tasks.spawn(oyez_http::serve(
         listeners,
-        settings.http.clone(),
+        settings.doors(),
         desk,
         accounts,
         end.clone(),

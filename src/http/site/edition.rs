@@ -2,6 +2,7 @@
 
 use super::pages::{self, Scene};
 use super::sheet::{Sheet, Sort};
+use super::{atom, cap, listing};
 use crate::problem::Problem;
 use axum::response::Response;
 use hyper::HeaderMap;
@@ -30,6 +31,8 @@ pub(crate) struct Edition {
     /// There are no older updates than these.
     is_whole: bool,
     sheets: HashMap<String, Arc<Sheet>>,
+    /// The addresses in an order in which each may link to those before it: what others link to comes first.
+    paths: Vec<String>,
 }
 
 impl Edition {
@@ -49,27 +52,41 @@ impl Edition {
             services: desk.ledger.services().await?,
             now,
         };
-        let mut sheets = HashMap::new();
-        let mut put = |path: String, text: String| {
+        let (mut sheets, mut paths) = (HashMap::new(), Vec::new());
+        let mut put = |path: String, sort: Sort, text: String| {
             let before = last.and_then(|last| last.sheets.get(&path));
-            let sheet = Sheet::new(Sort::Page, text, now, before);
-            sheets.insert(path, sheet);
+            sheets.insert(path.clone(), Sheet::new(sort, text, now, before));
+            paths.push(path);
         };
-        put("/".to_owned(), scene.status()?);
-        for statement in &statements {
+        for told in &statements {
             put(
-                pages::path(&statement.update.reference),
-                scene.update(statement)?,
+                cap::path(&told.update.reference),
+                Sort::Cap,
+                cap::alert(&scene, told)?,
+            );
+            // A newer update comes before the older one that links to it.
+            put(
+                pages::path(&told.update.reference),
+                Sort::Page,
+                scene.update(told)?,
             );
             // Two hundred pages in one go would hold up others.
             tokio::task::yield_now().await;
         }
+        put(
+            "/updates.json".to_owned(),
+            Sort::Json,
+            listing::json(&scene)?,
+        );
+        put("/feed.atom".to_owned(), Sort::Atom, atom::feed(&scene)?);
+        put("/".to_owned(), Sort::Page, scene.status()?);
         Ok(Self {
             changes,
             made_at: now,
             good_until: promises(&statements).filter(|by| *by >= now).min(),
             is_whole,
             sheets,
+            paths,
             statements,
         })
     }
@@ -94,15 +111,19 @@ impl Edition {
             .map(|sheet| sheet.answer(headers, now))
     }
 
-    /// The answer to somebody who asks for an update. One that is too old to be kept is looked up.
+    /// The answer to somebody who asks for an update, as a page or as an alert. One that is too old to be kept is looked up.
     pub(crate) async fn update(
         &self,
         desk: &Desk,
-        reference: &UpdateReference,
+        (reference, sort): (&UpdateReference, Sort),
         headers: &HeaderMap,
     ) -> Result<Option<Response>, Problem> {
         let now = desk.clock.wall();
-        let kept = self.answer(&pages::path(reference), headers, now);
+        let path = match sort {
+            Sort::Cap => cap::path(reference),
+            Sort::Page | Sort::Json | Sort::Atom => pages::path(reference),
+        };
+        let kept = self.answer(&path, headers, now);
         if kept.is_some() || self.is_whole {
             return Ok(kept);
         }
@@ -120,10 +141,20 @@ impl Edition {
             services: Vec::new(),
             now,
         };
-        let text = scene.update(&desk.ledger.statement(update.id).await?)?;
-        Ok(Some(
-            Sheet::new(Sort::Page, text, now, None).answer(headers, now),
-        ))
+        let told = desk.ledger.statement(update.id).await?;
+        let text = match sort {
+            Sort::Cap => cap::alert(&scene, &told)?,
+            Sort::Page | Sort::Json | Sort::Atom => scene.update(&told)?,
+        };
+        let sheet = Sheet::new(sort, text, now, None);
+        Ok(Some(sheet.answer(headers, now)))
+    }
+
+    /// Every file of the site and its content, in an order in which each may link to those before it.
+    pub(super) fn files(&self) -> impl Iterator<Item = (String, &[u8])> {
+        let sheet = |path: &String| Some((path.clone(), self.sheets.get(path)?));
+        let sheets = self.paths.iter().filter_map(sheet);
+        sheets.map(|(path, sheet)| (sheet.sort.file(&path), sheet.bytes.as_ref()))
     }
 
     fn statement(&self, id: UpdateId) -> Option<&Arc<Statement>> {

@@ -147,7 +147,7 @@ impl Scene<'_> {
         is_newer.then(|| Earlier::new(newest, &self.organisation.time_zone))
     }
 
-    fn saying(&self, told: &Statement) -> Saying {
+    pub(super) fn saying(&self, told: &Statement) -> Saying {
         let notice = oyez_dispatch::desk::notice(self.organisation, told.clone());
         Saying::new(notice, self.now)
     }

@@ -20,12 +20,31 @@ const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=15");
 pub(crate) enum Sort {
     /// A page.
     Page,
+    /// A list for programs.
+    Json,
+    /// A feed (RFC 4287).
+    Atom,
+    /// An alert (OASIS CAP 1.2).
+    Cap,
 }
 
 impl Sort {
     fn media_type(self) -> &'static str {
         match self {
             Self::Page => "text/html; charset=utf-8",
+            Self::Json => "application/json",
+            Self::Atom => "application/atom+xml; charset=utf-8",
+            Self::Cap => "application/cap+xml; charset=utf-8",
+        }
+    }
+
+    /// The file, relative to the site's folder, that web servers show at `path`.
+    pub(super) fn file(self, path: &str) -> String {
+        let path = path.trim_matches('/');
+        match self {
+            Self::Page if path.is_empty() => "index.html".to_owned(),
+            Self::Page => format!("{path}/index.html"),
+            Self::Json | Self::Atom | Self::Cap => path.to_owned(),
         }
     }
 }
@@ -34,7 +53,7 @@ impl Sort {
 #[derive(Debug)]
 pub(crate) struct Sheet {
     pub(crate) bytes: Bytes,
-    sort: Sort,
+    pub(super) sort: Sort,
     tag: String,
     /// Since when it has read like this.
     changed_at: Wall,
