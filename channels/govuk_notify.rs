@@ -2,6 +2,7 @@
 
 mod errors;
 mod key;
+mod listing;
 mod reports;
 
 use crate::http::{Outlet, Reply, Silence};
@@ -18,7 +19,7 @@ use oyez_domain::notice::Notice;
 use oyez_domain::outcome::{Scope, Verdict};
 use oyez_domain::parcel::{Parcel, Secret};
 use oyez_domain::ports::LookUp;
-use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt};
+use oyez_domain::receipt::{Callback, CallbackRefusal, Listed, Receipt};
 use oyez_domain::rendered::{Fit, Personal, Rendered};
 use oyez_domain::text::fold::Charset;
 use oyez_domain::{BoxFuture, Channel, Clock, Refusal};
@@ -398,6 +399,14 @@ impl Channel for GovukNotify {
             secret.ok_or(CallbackRefusal::NotTaken)?,
             callback,
         )
+    }
+
+    fn lists(&self) -> bool {
+        self.capabilities.receipts
+    }
+
+    fn list<'a>(&'a self, older_than: Option<&'a str>) -> BoxFuture<'a, Result<Listed, String>> {
+        Box::pin(listing::page(self, older_than))
     }
 
     fn check(&self) -> BoxFuture<'_, Result<String, String>> {

@@ -21,6 +21,7 @@ mod import;
 mod incident_order;
 mod isolation;
 mod looking_up;
+mod lost_receipts;
 mod mime;
 mod office;
 mod opt_out;

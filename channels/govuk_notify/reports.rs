@@ -15,13 +15,49 @@ struct Report {
     #[serde(alias = "notification_id")]
     id: String,
     #[serde(default)]
+    complaint_id: Option<String>,
+    #[serde(flatten)]
+    news: News,
+}
+
+/// What became of a message, in a callback or in the service's list.
+#[derive(Deserialize)]
+pub(super) struct News {
+    #[serde(default)]
     reference: Option<String>,
     #[serde(default)]
     status: Option<String>,
     #[serde(default)]
     completed_at: Option<String>,
-    #[serde(default)]
-    complaint_id: Option<String>,
+}
+
+impl News {
+    /// The receipt for a message of ours that is on its way no more.
+    pub(super) fn settled(self, medium: Medium) -> Option<Receipt> {
+        let (status, reason) = self.said(medium)?;
+        let reference = self.reference.filter(|reference| !reference.is_empty())?;
+        (status != ReceiptStatus::Underway).then(|| Receipt {
+            key: ReceiptKey::Reference(reference),
+            status,
+            reason,
+            provider_time: self.completed_at.and_then(|time| Wall::parse(&time)),
+        })
+    }
+
+    fn said(&self, medium: Medium) -> Option<(ReceiptStatus, Option<Reason>)> {
+        let (dead, for_now) = match medium {
+            Medium::Sms => (Reason::NumberInvalid, Reason::PhoneOff),
+            Medium::Email => (Reason::AddressUnknown, Reason::InboxFull),
+        };
+        Some(match self.status.as_deref()? {
+            "created" | "sending" | "pending" | "sent" => (ReceiptStatus::Underway, None),
+            "delivered" => (ReceiptStatus::Delivered, None),
+            "permanent-failure" => (ReceiptStatus::Undelivered, Some(dead)),
+            "temporary-failure" => (ReceiptStatus::UndeliveredForNow, Some(for_now)),
+            "technical-failure" => (ReceiptStatus::Undelivered, Some(Reason::ProviderDown)),
+            _ => return None,
+        })
+    }
 }
 
 /// A text that somebody sent to the service's number.
@@ -59,10 +95,19 @@ pub(super) fn read(
     }
     let report: Report =
         serde_json::from_slice(callback.body).map_err(|_| CallbackRefusal::Malformed)?;
-    let Some((status, reason)) = said(medium, &report) else {
+    let said = match report.complaint_id {
+        Some(_) => Some((ReceiptStatus::Complained, None)),
+        None => report.news.said(medium),
+    };
+    let Some((status, reason)) = said else {
         return Ok(Vec::new());
     };
-    let key = match report.reference.filter(|reference| !reference.is_empty()) {
+    let News {
+        reference,
+        completed_at,
+        status: _,
+    } = report.news;
+    let key = match reference.filter(|reference| !reference.is_empty()) {
         Some(reference) => ReceiptKey::Reference(reference),
         None => ReceiptKey::ProviderId(report.id),
     };
@@ -70,24 +115,6 @@ pub(super) fn read(
         key,
         status,
         reason,
-        provider_time: report.completed_at.and_then(|time| Wall::parse(&time)),
+        provider_time: completed_at.and_then(|time| Wall::parse(&time)),
     }])
-}
-
-fn said(medium: Medium, report: &Report) -> Option<(ReceiptStatus, Option<Reason>)> {
-    if report.complaint_id.is_some() {
-        return Some((ReceiptStatus::Complained, None));
-    }
-    let (dead, for_now) = match medium {
-        Medium::Sms => (Reason::NumberInvalid, Reason::PhoneOff),
-        Medium::Email => (Reason::AddressUnknown, Reason::InboxFull),
-    };
-    Some(match report.status.as_deref()? {
-        "created" | "sending" | "pending" | "sent" => (ReceiptStatus::Underway, None),
-        "delivered" => (ReceiptStatus::Delivered, None),
-        "permanent-failure" => (ReceiptStatus::Undelivered, Some(dead)),
-        "temporary-failure" => (ReceiptStatus::UndeliveredForNow, Some(for_now)),
-        "technical-failure" => (ReceiptStatus::Undelivered, Some(Reason::ProviderDown)),
-        _ => return None,
-    })
 }

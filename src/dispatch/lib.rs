@@ -12,6 +12,7 @@ pub mod event;
 mod feeder;
 pub mod gate;
 mod line_ends;
+mod lost_receipts;
 pub mod meter;
 pub mod pace;
 pub mod pause;

@@ -7,6 +7,7 @@ use crate::desk::Desk;
 use crate::errands::Errands;
 use crate::feeder::{Fed, Feeder};
 use crate::gate::{Gate, Round};
+use crate::lost_receipts;
 use crate::meter::Meter;
 use crate::pause::{Moment, Pause};
 use crate::planner;
@@ -343,6 +344,9 @@ impl Engine {
                 end: end.clone(),
             };
             workers.spawn(feeder.run(feed));
+            if live.channel.adapter.lists() {
+                workers.spawn(lost_receipts::run(desk.clone(), Arc::clone(&live)));
+            }
             let worker = Worker {
                 live,
                 ledger: Arc::clone(&desk.ledger),

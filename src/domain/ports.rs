@@ -6,7 +6,7 @@ use crate::inbound::Inbound;
 use crate::notice::Notice;
 use crate::outcome::Verdict;
 use crate::parcel::Parcel;
-use crate::receipt::{Callback, CallbackRefusal, LARGEST_CALLBACK, Receipt, Receipts};
+use crate::receipt::{Callback, CallbackRefusal, LARGEST_CALLBACK, Listed, Receipt, Receipts};
 use crate::rendered::Rendered;
 use crate::time::{Boot, Wall};
 use std::future::Future;
@@ -89,6 +89,18 @@ pub trait Channel: Send + Sync {
 
     /// Verifies and reads a provider's callback.
     fn read_receipts(&self, callback: &Callback<'_>) -> Result<Vec<Receipt>, CallbackRefusal>;
+
+    /// Whether `list` can ask the provider what became of messages whose receipt never came.
+    fn lists(&self) -> bool {
+        false
+    }
+
+    /// One page of what the provider took, newest first, from the newest on or older than a page before; or why there
+    /// is none. Only asked where `lists` says so.
+    fn list<'a>(&'a self, _older_than: Option<&'a str>) -> BoxFuture<'a, Result<Listed, String>> {
+        let why = "this kind lists nothing".to_owned();
+        Box::pin(std::future::ready(Err(why)))
+    }
 
     /// Talks to the provider without sending; what a person should know, or what is wrong.
     fn check(&self) -> BoxFuture<'_, Result<String, String>>;

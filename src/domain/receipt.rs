@@ -94,6 +94,17 @@ pub struct Receipt {
     pub provider_time: Option<Wall>,
 }
 
+/// One page of what a provider lists of the messages that it took, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// What became of those that are on their way no more.
+    pub receipts: Vec<Receipt>,
+    /// What the next, older page is asked for by; nothing where there is none.
+    pub older_than: Option<String>,
+    /// When the oldest message on this page was taken.
+    pub oldest: Option<Wall>,
+}
+
 /// The largest callback that most kinds read, in bytes.
 pub const LARGEST_CALLBACK: usize = 64 * 1024;
 

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::hmac;
 use data_encoding::BASE64URL_NOPAD;
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -52,9 +53,27 @@ impl Asked {
     }
 }
 
-/// Identifiers of what was taken, by channel and reference. A reference need not be unique.
+/// A page of the service's list.
+const PAGE: usize = 250;
+
+/// What was taken.
 #[derive(Default)]
-pub(crate) struct Postbox(Mutex<HashMap<(String, String), Vec<String>>>);
+struct Kept {
+    /// Identifiers by channel and reference, which need not be unique.
+    by_reference: HashMap<(String, String), Vec<String>>,
+    /// Everything by channel, in the order of time.
+    by_time: HashMap<String, Vec<Listed>>,
+}
+
+struct Listed {
+    id: String,
+    reference: String,
+    at: Timestamp,
+}
+
+/// What was taken, to be found again.
+#[derive(Default)]
+pub(crate) struct Postbox(Mutex<Kept>);
 
 /// The body of a request to send. Everything is optional here, so that each fault gets its own error.
 #[derive(Default, Deserialize)]
@@ -115,13 +134,21 @@ impl Postbox {
             return refused(status, "AuthError", message);
         }
         match asked {
-            Asked::Sms | Asked::Email => self.send(asked, request, play, id),
-            Asked::Found => self.find(request),
+            Asked::Sms | Asked::Email => self.send(asked, request, play, id, now_seconds),
+            Asked::Found if request.query.contains("reference=") => self.find(request),
+            Asked::Found => self.list(request),
             Asked::Template => template(request),
         }
     }
 
-    fn send(&self, asked: Asked, request: &Request, play: &ChannelPlay, id: &str) -> Outcome {
+    fn send(
+        &self,
+        asked: Asked,
+        request: &Request,
+        play: &ChannelPlay,
+        id: &str,
+        now_seconds: i64,
+    ) -> Outcome {
         let Ok(message) = serde_json::from_slice::<Message>(&request.body) else {
             return refused(400, "BadRequestError", "Invalid JSON supplied in POST data");
         };
@@ -130,7 +157,16 @@ impl Postbox {
         }
         let id = uuid(id);
         let place = (request.channel.clone(), message.reference.clone());
-        self.lock().entry(place).or_default().push(id.clone());
+        let listed = Listed {
+            id: id.clone(),
+            reference: message.reference.clone(),
+            at: Timestamp::from_second(now_seconds).unwrap_or_default(),
+        };
+        let mut kept = self.lock();
+        kept.by_reference.entry(place).or_default().push(id.clone());
+        let channel = kept.by_time.entry(request.channel.clone());
+        channel.or_default().push(listed);
+        drop(kept);
         let uri = |what: &str, id: &str| {
             format!("https://api.notifications.service.gov.uk/v2/{what}/{id}")
         };
@@ -159,8 +195,9 @@ impl Postbox {
             .find_map(|(name, value)| (name == "reference").then(|| value.into_owned()))
             .unwrap_or_default();
         let place = (request.channel.clone(), reference.clone());
-        let postbox = self.lock();
-        let found: Vec<Value> = postbox
+        let kept = self.lock();
+        let found: Vec<Value> = kept
+            .by_reference
             .get(&place)
             .map_or(&[][..], Vec::as_slice)
             .iter()
@@ -172,7 +209,33 @@ impl Postbox {
         )
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(String, String), Vec<String>>> {
+    /// A page of everything, newest first: the networks delivered it all, whether or not a callback says so.
+    fn list(&self, request: &Request) -> Outcome {
+        let older_than = url::form_urlencoded::parse(request.query.as_bytes())
+            .find_map(|(name, value)| (name == "older_than").then(|| value.into_owned()));
+        let kept = self.lock();
+        let all = kept
+            .by_time
+            .get(&request.channel)
+            .map_or(&[][..], Vec::as_slice);
+        let end = older_than.map_or(all.len(), |id| {
+            let found = all.iter().position(|listed| listed.id == id);
+            found.unwrap_or_default()
+        });
+        let older = all.iter().take(end).rev().take(PAGE);
+        let page: Vec<Value> = older
+            .map(|listed| {
+                let at = listed.at.to_string();
+                json!({
+                    "id": listed.id, "reference": listed.reference, "status": "delivered",
+                    "created_at": at, "completed_at": at,
+                })
+            })
+            .collect();
+        Outcome::refused(200, json!({"notifications": page, "links": {}}).to_string())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

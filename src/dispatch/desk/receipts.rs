@@ -6,7 +6,7 @@ use oyez_domain::address::Address;
 use oyez_domain::channel::ChannelName;
 use oyez_domain::inbound::Inbound;
 use oyez_domain::ledger::{ReceiptAbout, ReceiptRecord, Received, WrittenBack};
-use oyez_domain::receipt::{Callback, CallbackRefusal, LARGEST_CALLBACK, ReceiptKey};
+use oyez_domain::receipt::{Callback, CallbackRefusal, LARGEST_CALLBACK, Receipt, ReceiptKey};
 use oyez_domain::subscriber::Heard;
 
 impl Desk {
@@ -40,6 +40,27 @@ impl Desk {
         if let Some(inbound) = inbound {
             return self.hear(channel, inbound).await;
         }
+        let (records, strangers) = self.located(channel, receipts);
+        if strangers > 0 {
+            tracing::warn!(channel.name = %channel, receipts = strangers, "receipts that name nothing we sent; ignored");
+        }
+        let mut received = self.ledger.receive(&records).await?;
+        received.never_armed += strangers;
+        Ok(received)
+    }
+
+    /// Takes in what a provider lists. Others may send by the same account: what is not ours is no matter.
+    pub(crate) async fn receive_listed(
+        &self,
+        channel: &ChannelName,
+        receipts: Vec<Receipt>,
+    ) -> DeskResult<Received> {
+        let (records, _) = self.located(channel, receipts);
+        Ok(self.ledger.receive(&records).await?)
+    }
+
+    /// Each receipt with the delivery that it is about, and how many name none that could be ours.
+    fn located(&self, channel: &ChannelName, receipts: Vec<Receipt>) -> (Vec<ReceiptRecord>, u64) {
         let mut records = Vec::with_capacity(receipts.len());
         let mut strangers = 0;
         for receipt in receipts {
@@ -60,12 +81,7 @@ impl Desk {
                 None => strangers += 1,
             }
         }
-        if strangers > 0 {
-            tracing::warn!(channel.name = %channel, receipts = strangers, "receipts that name nothing we sent; ignored");
-        }
-        let mut received = self.ledger.receive(&records).await?;
-        received.never_armed += strangers;
-        Ok(received)
+        (records, strangers)
     }
 
     /// Does what a person's text asks for: a STOP holds for what is queued and on its way out, too.
