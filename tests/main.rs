@@ -34,6 +34,7 @@ mod public_export;
 mod queue_truth;
 mod receipts;
 mod retries;
+mod rooms;
 mod said_already;
 mod shutdown;
 mod source_facts;

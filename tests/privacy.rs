@@ -11,11 +11,14 @@ const RELAY_PASSWORD: &str = "tortoiseshell-relay-password";
 const GATEWAY_TOKEN: &str = "marmalade-gateway-token";
 const RECEIPT_TOKEN: &str = "tabby-receipt-token";
 const MASTODON_TOKEN: &str = "calico-mastodon-token";
+/// It stands in the addresses of rooms of staff.
+const ROOM_SECRET: &str = "manx-room-secret";
 const CONSOLE_TOKEN: &str = "burmese-console-token-of-a-decent-length";
 const PARTNER_KEY: &str = "c2lhbWVzZS1wYXJ0bmVyLWtleS1vZi0zMi1ieXRlcyE=";
 
 /// The town's configuration with a secret in every place that takes one, and a log of everything.
 fn configuration(town: &Town) -> String {
+    let http = town.providers();
     let more = format!(
         r#"
         [channels.residents_sms.via.sms_http.callback]
@@ -25,6 +28,16 @@ fn configuration(town: &Town) -> String {
         status_pointer = "/status"
         map = {{ delivered = "delivered" }}
         [channels.neighbours.via.webhook]
+        [channels.staff_slack.via.slack]
+        url = "http://{http}/staff_slack/slack/services/T0/B0/{ROOM_SECRET}"
+        [channels.staff_discord.via.discord]
+        url = "http://{http}/staff_discord/discord/api/webhooks/42/{ROOM_SECRET}"
+        [channels.staff_teams.via.teams]
+        url = "http://127.0.0.1:9/teams/workflows/1/invoke?sig={ROOM_SECRET}"
+        [channels.staff_telegram.via.telegram]
+        server = "http://{http}/staff_telegram/telegram"
+        token = "110201543:{ROOM_SECRET}"
+        chat = "@council"
         "#
     );
     let login = format!(
@@ -68,6 +81,9 @@ fn trouble() -> serde_json::Value {
                 { "when": rest(5), "do": { "http": { "status": 422 } } },
             ],
         },
+        "staff_slack": { "rules": [{ "times": 1, "do": { "http": { "status": 500 } } }] },
+        "staff_discord": { "rules": [{ "times": 1, "do": "drop_after_effect" }] },
+        "staff_telegram": { "bearer_token": "1:another" },
         "council_mastodon": { "bearer_token": MASTODON_TOKEN, "rules": [{ "times": 1, "do": { "http": { "status": 503 } } }] },
     }})
 }
@@ -136,7 +152,13 @@ fn neither_the_logs_nor_the_database_give_anybody_away() {
     let town = Town::new();
     let log = run(&town);
     let text = String::from_utf8_lossy(&log);
-    for expected in ["released", "5.1.1", "residents_sms", "council_mastodon"] {
+    for expected in [
+        "released",
+        "5.1.1",
+        "residents_sms",
+        "council_mastodon",
+        "staff_telegram",
+    ] {
         assert!(
             text.contains(expected),
             "nothing was logged of {expected}: {text}"
@@ -156,6 +178,7 @@ fn neither_the_logs_nor_the_database_give_anybody_away() {
         GATEWAY_TOKEN,
         RECEIPT_TOKEN,
         MASTODON_TOKEN,
+        ROOM_SECRET,
         CONSOLE_TOKEN,
         PARTNER_KEY,
     ];

@@ -85,6 +85,20 @@ fn usual(name: &str, places: &Places) -> Value {
             "server": format!("http://{http}/{name}/mastodon"),
             "token": "made-up",
         }}),
+        "slack" => json!({ "slack": {
+            "url": format!("http://{http}/{name}/slack/services/T0/B0/made-up"),
+        }}),
+        "discord" => json!({ "discord": {
+            "url": format!("http://{http}/{name}/discord/api/webhooks/42/made-up"),
+        }}),
+        "teams" => json!({ "teams": {
+            "url": format!("http://{http}/{name}/teams/workflows/1/invoke?sig=made-up"),
+        }}),
+        "telegram" => json!({ "telegram": {
+            "server": format!("http://{http}/{name}/telegram"),
+            "token": "110201543:made-up",
+            "chat": "@council",
+        }}),
         "partners" => json!({ "webhook": {} }),
         other => panic!("no kind of channel is known by the name {other}"),
     }

@@ -93,6 +93,11 @@ impl Town {
             .unwrap();
     }
 
+    /// Where the providers that speak HTTP listen.
+    pub(crate) fn providers(&self) -> SocketAddr {
+        self.sandbox.http_addr()
+    }
+
     /// The configuration with email, SMS and Mastodon, and `more` at its end.
     pub(crate) fn configuration(&self, more: &str) -> String {
         let (smtp, http) = (self.sandbox.smtp_addr().port(), self.sandbox.http_addr());
