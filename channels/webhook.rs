@@ -94,7 +94,7 @@ impl Webhook {
         let Ok(url) = Url::parse(parcel.address.reveal()) else {
             return refused(Reason::Misconfigured, "the endpoint's URL is malformed");
         };
-        let Some(keys) = sign::Keys::read(parcel.secret.reveal()) else {
+        let Some(keys) = sign::Keys::read(&parcel.secret) else {
             return refused(Reason::Misconfigured, "the endpoint's secret is malformed");
         };
         let now = self.clock.wall();

@@ -77,12 +77,13 @@ impl Manner {
         }
     }
 
-    /// 410 is final for one partner; for a provider it is a wrong address in our settings.
+    /// 410 is final for one partner, and for whatever comes after (Standard Webhooks, "Operational considerations"); for a
+    /// provider it is a wrong address in our settings.
     fn gone(self) -> Outcome {
         match self.scope {
             Scope::Destination => Outcome::Rejected {
                 reason: Reason::EndpointGone,
-                suppress: false,
+                suppress: true,
             },
             Scope::Channel => Outcome::ChannelRefused {
                 reason: Reason::Misconfigured,

@@ -66,7 +66,7 @@ impl Means {
             Self::Gone => match scope {
                 Scope::Destination => Outcome::Rejected {
                     reason: Reason::EndpointGone,
-                    suppress: false,
+                    suppress: true,
                 },
                 Scope::Channel => Outcome::ChannelRefused {
                     reason: Reason::Misconfigured,

@@ -279,6 +279,8 @@ pub(crate) enum Subscriber {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Endpoint {
+    /// Every partner's webhook, and whether it is still there.
+    List,
     /// Register or replace a partner's webhook.
     #[command(
         after_help = "Example:\n  oyez endpoint put kensington https://rbkc.example.gov.uk/hooks/oyez --secret-file whsec.txt"
@@ -288,9 +290,28 @@ pub(crate) enum Endpoint {
         name: String,
         /// Its URL.
         url: String,
-        /// File with the signing secret (whsec_…).
+        /// File with the signing secret: whsec_… (shared with the partner) or whsk_… (a pair of keys).
         #[arg(long, value_name = "FILE")]
         secret_file: PathBuf,
+    },
+    /// Sign with a new key, and for a while with the present one, too. Prints what the partner needs, once.
+    #[command(
+        after_help = "Examples:\n  oyez endpoint key kensington\n  oyez endpoint key kensington --version v1 --overlap-hours 72"
+    )]
+    Key {
+        /// The partner's short name.
+        name: String,
+        /// v1a: a pair of keys, of which the partner gets the public one; v1: a secret that both sides know.
+        #[arg(long, default_value = "v1a", value_parser = ["v1a", "v1"])]
+        version: String,
+        /// For how many hours the present key signs, too.
+        #[arg(long, default_value_t = 24, value_name = "HOURS")]
+        overlap_hours: u32,
+    },
+    /// Send a partner nothing more from the next release on.
+    Remove {
+        /// The partner's short name.
+        name: String,
     },
 }
 

@@ -278,6 +278,11 @@ impl Door {
             .await
     }
 
+    /// Takes something away.
+    pub(crate) async fn delete(&self, path: &[&str]) -> Result<Value, Failure> {
+        self.answer(self.request(Method::DELETE, path)?).await
+    }
+
     /// Hands a file over.
     pub(crate) async fn upload(
         &self,

@@ -3,6 +3,7 @@
 //! Every verb that changes something is one transaction, durable when it returns. Words: design of the
 //! chunk, window and exception in `ARCHITECTURE.md`.
 
+mod endpoints;
 mod evidence;
 mod incidents;
 mod queue;
@@ -11,6 +12,7 @@ mod reports;
 mod subscribers;
 mod upkeep;
 
+pub use endpoints::*;
 pub use evidence::*;
 pub use incidents::*;
 pub use queue::*;
@@ -28,10 +30,13 @@ pub type Answer<'a, T> = BoxFuture<'a, LedgerResult<T>>;
 
 /// The whole port.
 pub trait Ledger:
-    Incidents + Releases + Queue + Subscribers + Reports + Upkeep + Send + Sync
+    Incidents + Releases + Queue + Subscribers + Endpoints + Reports + Upkeep + Send + Sync
 {
 }
-impl<T: Incidents + Releases + Queue + Subscribers + Reports + Upkeep + Send + Sync> Ledger for T {}
+impl<T: Incidents + Releases + Queue + Subscribers + Endpoints + Reports + Upkeep + Send + Sync>
+    Ledger for T
+{
+}
 
 /// Who did something, for the audit trail, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]

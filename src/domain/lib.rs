@@ -29,6 +29,7 @@ pub mod reference;
 pub mod rendered;
 pub mod retry;
 pub mod service;
+pub mod signing;
 pub mod subscriber;
 pub mod text;
 pub mod time;

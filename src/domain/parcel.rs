@@ -15,7 +15,7 @@ pub struct Parcel {
     pub address: Address,
     /// For endpoints, the partner's name; otherwise empty.
     pub destination: String,
-    /// Signing secret of a partner's endpoint (`whsec_…`), otherwise empty.
+    /// What a partner's endpoint is signed with, newest first, separated by spaces (see [`crate::signing`]); otherwise empty.
     pub secret: Secret,
     /// The message.
     pub rendered: Arc<Rendered>,
@@ -37,6 +37,18 @@ impl Secret {
     /// Wraps a secret.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// Several, separated by spaces.
+    pub fn all(secrets: &[Self]) -> Self {
+        let texts: Vec<&str> = secrets.iter().map(Self::reveal).collect();
+        Self(texts.join(" "))
+    }
+
+    /// The first so many of several.
+    pub fn newest(&self, many: usize) -> Self {
+        let texts: Vec<&str> = self.0.split_ascii_whitespace().take(many).collect();
+        Self(texts.join(" "))
     }
 
     /// The secret itself: for signing and signing in only.

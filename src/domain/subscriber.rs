@@ -34,15 +34,17 @@ pub enum SuppressionCause {
     Unreachable,
     /// The person answered STOP, to us or to the provider. Gives way to every other cause; START lifts it.
     StopWord,
+    /// A partner's endpoint answered that it is gone, for good. Registering it again lifts it.
+    EndpointGone,
 }
 
 impl SuppressionCause {
     /// Why an address is left alone when an attempt was refused for this reason, for good.
     pub fn of_refusal(reason: Option<Reason>) -> Self {
-        if reason == Some(Reason::OptedOut) {
-            Self::StopWord
-        } else {
-            Self::AddressUnknown
+        match reason {
+            Some(Reason::OptedOut) => Self::StopWord,
+            Some(Reason::EndpointGone) => Self::EndpointGone,
+            Some(_) | None => Self::AddressUnknown,
         }
     }
 
@@ -50,6 +52,7 @@ impl SuppressionCause {
     pub fn reason(self) -> Reason {
         match self {
             Self::OptOut | Self::StopWord => Reason::OptedOut,
+            Self::EndpointGone => Reason::EndpointGone,
             Self::AddressUnknown | Self::Manual | Self::Complaint | Self::Unreachable => {
                 Reason::Suppressed
             }
@@ -65,6 +68,7 @@ impl SuppressionCause {
             Self::Complaint => "complaint",
             Self::Unreachable => "unreachable",
             Self::StopWord => "stop_word",
+            Self::EndpointGone => "endpoint_gone",
         }
     }
 }

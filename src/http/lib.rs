@@ -9,6 +9,7 @@ mod callbacks;
 pub mod channels;
 mod console;
 pub mod deliveries;
+mod endpoints;
 pub mod events;
 mod finish;
 mod health;

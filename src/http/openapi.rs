@@ -2,8 +2,8 @@
 
 use crate::problem::{Fault, ProblemBody};
 use crate::{
-    channels, deliveries, events, incidents, releases, retries, services, subscribers, system,
-    unknowns, updates, users,
+    channels, deliveries, endpoints, events, incidents, releases, retries, services, subscribers,
+    system, unknowns, updates, users,
 };
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -20,7 +20,8 @@ use utoipa::{Modify, OpenApi};
         deliveries::list, events::stream, events::all,
         channels::list, channels::queue, channels::hold, channels::resume, channels::hold_system, channels::resume_system,
         system::show, system::trust_clock,
-        subscribers::add, subscribers::import, subscribers::put_endpoint,
+        subscribers::add, subscribers::import,
+        endpoints::list, endpoints::put, endpoints::change_key, endpoints::remove,
         users::list, users::add, users::recover, users::disable, users::enable,
     ),
     components(schemas(ProblemBody, Fault, events::EventBody)),
@@ -63,6 +64,6 @@ mod tests {
             assert!(problem.is_object(), "{operation}");
             seen += 1;
         }
-        assert_eq!(seen, 39);
+        assert_eq!(seen, 42);
     }
 }

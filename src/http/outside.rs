@@ -7,6 +7,7 @@ mod connections;
 mod console;
 mod decisions;
 mod feeds;
+mod endpoints;
 mod house;
 mod public;
 mod rush;

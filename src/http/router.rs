@@ -4,9 +4,9 @@ use crate::host::guard;
 use crate::problem::{Kind, Problem};
 use crate::state::House;
 use crate::{
-    callbacks, channels, console, deliveries, events, finish, health, incidents, lanes, metrics,
-    openapi, places, public, releases, retries, services, stop, subscribers, system, unknowns,
-    updates, users, well_known,
+    callbacks, channels, console, deliveries, endpoints, events, finish, health, incidents, lanes,
+    metrics, openapi, places, public, releases, retries, services, stop, subscribers, system,
+    unknowns, updates, users, well_known,
 };
 use axum::Router;
 use axum::body::Body;
@@ -91,7 +91,12 @@ fn api() -> Router<House> {
         .route("/system/resume", post(channels::resume_system))
         .route("/subscribers", post(subscribers::add))
         .route("/subscribers/import", post(subscribers::import))
-        .route("/endpoints/{name}", put(subscribers::put_endpoint))
+        .route("/endpoints", get(endpoints::list))
+        .route(
+            "/endpoints/{name}",
+            put(endpoints::put).delete(endpoints::remove),
+        )
+        .route("/endpoints/{name}/key", post(endpoints::change_key))
         .route("/users", get(users::list).post(users::add))
         .route("/users/{user}/recover", post(users::recover))
         .route("/users/{user}/disable", post(users::disable))

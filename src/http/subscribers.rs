@@ -1,18 +1,16 @@
-//! `/api/v1/subscribers` and `/api/v1/endpoints`: people and partners.
+//! `/api/v1/subscribers`: people.
 
 use crate::body::{self, Json};
 use crate::problem::{Fault, Kind, Problem};
 use crate::state::{Caller, House};
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use hyper::StatusCode;
 use hyper::header::CONTENT_TYPE;
 use oyez_dispatch::DeskError;
 use oyez_domain::Refusal;
 use oyez_domain::address::Address;
-use oyez_domain::parcel::Secret;
 use oyez_domain::subscriber::Imported;
 use oyez_domain::text::{Line, keep};
-use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use std::io::Cursor;
 use std::time::Duration;
@@ -67,17 +65,6 @@ impl ImportedBody {
             warnings,
         }
     }
-}
-
-/// A partner's endpoint.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct EndpointBody {
-    /// Where to post.
-    pub url: String,
-    /// The signing secret, `whsec_` and base64 (Standard Webhooks).
-    #[schema(value_type = String)]
-    pub secret: SecretString,
 }
 
 /// Adds one person. Repeating it is harmless.
@@ -167,31 +154,4 @@ pub(crate) async fn import(
         imported,
         warnings.into_iter().map(Into::into).collect(),
     )))
-}
-
-/// Registers or replaces a partner's endpoint.
-#[utoipa::path(put, path = "/api/v1/endpoints/{name}", tag = "subscribers", request_body = EndpointBody,
-    params(("name" = String, Path)),
-    responses((status = 204), (status = "default", body = crate::problem::ProblemBody)))]
-pub(crate) async fn put_endpoint(
-    State(house): State<House>,
-    caller: Caller,
-    Path(name): Path<String>,
-    body: Json<EndpointBody>,
-) -> Result<StatusCode, Problem> {
-    let EndpointBody { url, secret } = body.value;
-    let bytes = secret
-        .expose_secret()
-        .strip_prefix("whsec_")
-        .and_then(|text| data_encoding::BASE64.decode(text.as_bytes()).ok());
-    if !bytes.is_some_and(|bytes| (24..=64).contains(&bytes.len())) {
-        let why = "a secret is whsec_ followed by 24 to 64 random bytes in base64";
-        return Err(DeskError::from(Refusal::new("secret", "malformed_secret", why)).into());
-    }
-    let secret = Secret::new(secret.expose_secret());
-    house
-        .desk
-        .put_endpoint(&name, &url, &secret, caller.actor())
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
 }

@@ -1,9 +1,10 @@
-//! A partner's webhook receiver: checks Standard Webhooks signatures (version 1) and takes each `webhook-id` once.
+//! A partner's webhook receiver: checks Standard Webhooks signatures and takes each `webhook-id` once.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::hmac;
+use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use data_encoding::BASE64;
 use hyper::HeaderMap;
 
@@ -51,27 +52,50 @@ impl<'a> Signed<'a> {
         now_seconds.abs_diff(self.timestamp) <= TOLERANCE_SECONDS.unsigned_abs()
     }
 
-    /// Whether any listed signature of version 1 is right; comparison takes constant time.
-    fn is_signed_with(&self, key: &hmac::Key, body: &[u8]) -> bool {
+    /// Whether any listed signature of the key's version is right; comparison takes constant time.
+    fn is_signed_with(&self, key: &CheckingKey, body: &[u8]) -> bool {
         let mut content = format!("{}.{}.", self.id, self.timestamp).into_bytes();
         content.extend_from_slice(body);
+        let version = match key {
+            CheckingKey::Shared(_) => "v1,",
+            CheckingKey::Public(_) => "v1a,",
+        };
         let listed = self
             .signatures
             .split(' ')
-            .filter_map(|signature| signature.strip_prefix("v1,"));
+            .filter_map(|signature| signature.strip_prefix(version));
         let mut tags = listed.filter_map(|signature| BASE64.decode(signature.as_bytes()).ok());
-        tags.any(|tag| hmac::verify(key, &content, &tag).is_ok())
+        tags.any(|tag| match key {
+            CheckingKey::Shared(key) => hmac::verify(key, &content, &tag).is_ok(),
+            CheckingKey::Public(key) => key.verify(&content, &tag).is_ok(),
+        })
     }
 }
 
-/// The key in `whsec_…`; `None` when that is not base64 of something.
-pub(crate) fn signing_key(secret: &Secret) -> Option<hmac::Key> {
-    let encoded = secret.reveal().strip_prefix("whsec_")?;
+/// What a partner checks signatures with.
+pub(crate) enum CheckingKey {
+    /// The secret that both sides know: version 1.
+    Shared(hmac::Key),
+    /// The sender's public key: version 1a.
+    Public(UnparsedPublicKey<Vec<u8>>),
+}
+
+/// The key in `whsec_…` or `whpk_…`; `None` when that is not base64 of something.
+pub(crate) fn checking_key(secret: &Secret) -> Option<CheckingKey> {
+    let text = secret.reveal();
+    let (shared, encoded) = match text.strip_prefix("whsec_") {
+        Some(encoded) => (true, encoded),
+        None => (false, text.strip_prefix("whpk_")?),
+    };
     let key = BASE64
         .decode(encoded.as_bytes())
         .ok()
         .filter(|key| !key.is_empty())?;
-    Some(hmac::Key::new(hmac::HMAC_SHA256, &key))
+    Some(if shared {
+        CheckingKey::Shared(hmac::Key::new(hmac::HMAC_SHA256, &key))
+    } else {
+        CheckingKey::Public(UnparsedPublicKey::new(&ED25519, key))
+    })
 }
 
 /// The sender's key, whether or not the request is any good.
@@ -98,7 +122,7 @@ pub(crate) fn receive(
     if !signed.is_fresh(now_seconds) {
         return Outcome::refused(401, "the timestamp is too far off".to_owned());
     }
-    let key = endpoints.get(endpoint).and_then(signing_key);
+    let key = endpoints.get(endpoint).and_then(checking_key);
     if key.is_some_and(|key| !signed.is_signed_with(&key, &request.body)) {
         return Outcome::refused(401, "the signature is wrong".to_owned());
     }
@@ -127,17 +151,32 @@ mod tests {
 
     #[test]
     fn the_documented_vector_is_accepted_and_any_change_is_not() {
-        let key = signing_key(&Secret::new(SECRET)).unwrap();
+        let key = checking_key(&Secret::new(SECRET)).unwrap();
         assert!(signed(1_764_239_400).is_signed_with(&key, BODY.as_bytes()));
         assert!(!signed(1_764_239_401).is_signed_with(&key, BODY.as_bytes()));
         assert!(!signed(1_764_239_400).is_signed_with(&key, b"{}"));
-        let other = signing_key(&Secret::new("whsec_b3RoZXI=")).unwrap();
+        let other = checking_key(&Secret::new("whsec_b3RoZXI=")).unwrap();
         assert!(!signed(1_764_239_400).is_signed_with(&other, BODY.as_bytes()));
     }
 
     #[test]
+    fn a_pair_of_keys_is_checked_with_its_public_half() {
+        let key = checking_key(&Secret::new(
+            "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=",
+        ));
+        let key = key.unwrap();
+        let signed = Signed {
+            id: "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            timestamp: 1_614_265_330,
+            signatures: "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg==",
+        };
+        assert!(signed.is_signed_with(&key, br#"{"test": 2432232314}"#));
+        assert!(!signed.is_signed_with(&key, br#"{"test": 2432232315}"#));
+    }
+
+    #[test]
     fn the_official_vector_is_accepted() {
-        let key = signing_key(&Secret::new("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")).unwrap();
+        let key = checking_key(&Secret::new("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")).unwrap();
         let signed = Signed {
             id: "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk",
             timestamp: 1_649_367_553,

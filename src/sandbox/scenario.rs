@@ -32,7 +32,7 @@ pub struct ChannelScript {
     pub bearer_token: Option<Secret>,
     /// Offers AUTH PLAIN and takes mail only after it.
     pub smtp_login: Option<Login>,
-    /// Webhook secrets (`whsec_…`) by endpoint; others are 404. With none at all, signatures are not checked.
+    /// Webhook secrets (`whsec_…`) or public keys (`whpk_…`) by endpoint; others are 404. With none at all, signatures are not checked.
     pub endpoints: BTreeMap<String, Secret>,
 }
 

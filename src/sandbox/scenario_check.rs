@@ -18,11 +18,11 @@ impl Scenario {
                     .map_err(|(field, problem)| wrong(name, "receipts", index, field, problem))?;
             }
             for (endpoint, secret) in &channel.endpoints {
-                if crate::hook::signing_key(secret).is_none() {
+                if crate::hook::checking_key(secret).is_none() {
                     let at = format!("channels.{name}.endpoints.{endpoint}");
                     return Err(ScenarioError::Wrong {
                         at,
-                        problem: "must be whsec_ and base64",
+                        problem: "must be whsec_ or whpk_, and base64",
                     });
                 }
             }

@@ -16,6 +16,7 @@ mod lists;
 mod misses;
 mod outcomes;
 mod parked;
+mod partners;
 mod people;
 mod receipt_orders;
 mod receipts;
@@ -36,6 +37,7 @@ pub use incident_order::*;
 pub use misses::*;
 pub use outcomes::*;
 pub use parked::*;
+pub use partners::*;
 pub use people::*;
 pub use receipt_orders::*;
 pub use receipts::*;
@@ -82,6 +84,9 @@ macro_rules! ledger_promises {
             a_suppressed_address_is_counted_and_never_armed,
             an_opt_out_stops_a_retry,
             a_partner_is_reached_where_they_moved_to,
+            an_old_key_signs_beside_a_new_one_for_a_while,
+            a_partner_that_is_gone_gets_nothing_until_it_is_registered_again,
+            a_partner_that_was_taken_away_gets_nothing_more,
             orphans_are_sent_again_and_nobody_else_is,
             an_orphan_says_that_the_program_ended,
             orphans_of_a_holding_kind_are_unknown,

@@ -11,6 +11,7 @@ mod connection;
 mod decide;
 mod deliveries;
 mod disarm;
+mod endpoints;
 mod evidence;
 mod exception;
 mod fault;

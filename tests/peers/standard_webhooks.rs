@@ -1,4 +1,4 @@
-//! Posts to a partner who verifies them with the `standardwebhooks` package.
+//! Posts to a partner who verifies them with the `standardwebhooks` package, and signatures of a pair of keys with PyNaCl.
 
 use super::{Judge, rendered, until};
 use crate::adapters::{channel, parcel};
@@ -21,7 +21,12 @@ struct Partner {
 
 impl Partner {
     async fn start() -> Self {
-        let judge = Judge::script("judge_standardwebhooks.py", &[OLD, NEW, STRANGER]);
+        Self::trusting([OLD, NEW, STRANGER]).await
+    }
+
+    /// A partner who trusts the first two of these.
+    async fn trusting(keys: [&str; 3]) -> Self {
+        let judge = Judge::script("judge_standardwebhooks.py", &keys);
         let port = judge.report("port").await["port"].as_u64().unwrap();
         Self {
             judge,
@@ -106,6 +111,38 @@ async fn during_a_change_of_secrets_either_one_verifies() {
         report["good"],
         json!({ "old": false, "new": true, "stranger": false })
     );
+}
+
+/// The pairs of the Svix libraries and of bytes 0 to 31, and their public halves.
+const OLD_PAIR: [&str; 2] = [
+    "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg==",
+    "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=",
+];
+const NEW_PAIR: [&str; 2] = [
+    "whsk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8DoQe/884Qvh1w3RjnS8CZZ+TWMJulDV8d3IZkElUxuA==",
+    "whpk_A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=",
+];
+
+#[tokio::test]
+#[ignore = "needs an outside judge: tests/run peers"]
+async fn a_pair_of_keys_verifies_with_its_public_half_alone_and_beside_an_old_one() {
+    let partner = Partner::trusting([OLD_PAIR[1], NEW_PAIR[1], STRANGER]).await;
+    let both = format!("{} {}", NEW_PAIR[0], OLD_PAIR[0]);
+    for (secrets, old, new) in [
+        (OLD_PAIR[0], true, false),
+        (&both, true, true),
+        (NEW_PAIR[0], false, true),
+    ] {
+        let (verdict, report) = partner.post(secrets, 1).await;
+        assert_eq!(verdict.outcome, accepted(), "{verdict:?}");
+        assert_eq!(
+            report["good"],
+            json!({ "old": old, "new": new, "stranger": false })
+        );
+        for (what, verifies) in report["changed"].as_object().unwrap() {
+            assert_eq!(verifies, false, "another {what} still verifies");
+        }
+    }
 }
 
 #[tokio::test]

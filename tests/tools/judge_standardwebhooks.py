@@ -1,10 +1,13 @@
-"""A partner's endpoint that judges each post with the standardwebhooks package and says its findings as one JSON line.
+"""A partner's endpoint that judges each post and says its findings as one JSON line: secrets (v1) with the standardwebhooks
+package, public keys (v1a), which that does not know, with PyNaCl.
 
-judge_standardwebhooks.py OLD NEW STRANGER    three secrets; the partner trusts the first two
+judge_standardwebhooks.py OLD NEW STRANGER    three secrets or public keys; the partner trusts the first two
 """
-import json, os, sys, threading
+import base64, json, os, sys, threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from nacl.exceptions import BadSignatureError
+from nacl.signing import VerifyKey
 from standardwebhooks import Webhook, WebhookVerificationError
 
 secrets = dict(zip(("old", "new", "stranger"), sys.argv[1:4]))
@@ -14,7 +17,22 @@ def say(**report):
     print(json.dumps(report), flush=True)
 
 
+def is_signed_by(key, body, headers):
+    """Whether one of the signatures is the key's (Standard Webhooks, "Signature scheme", asymmetric)."""
+    content = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    for signature in headers["webhook-signature"].split(" "):
+        version, _, encoded = signature.partition(",")
+        try:
+            if version == "v1a" and VerifyKey(base64.b64decode(key.removeprefix("whpk_"))).verify(content, base64.b64decode(encoded)):
+                return True
+        except (BadSignatureError, ValueError):
+            pass
+    return False
+
+
 def verifies(secret, body, headers):
+    if secret.startswith("whpk_"):
+        return is_signed_by(secret, body, headers)
     try:
         return bool(Webhook(secret).verify(body, headers))
     except WebhookVerificationError:

@@ -5,11 +5,14 @@ use crate::people_csv::{CsvFault, People};
 use oyez_domain::address::Address;
 use oyez_domain::channel::ChannelName;
 use oyez_domain::id::SubscriberId;
-use oyez_domain::ledger::NewEndpoint;
+use oyez_domain::ledger::{EndpointView, KeyChange, NewEndpoint};
 use oyez_domain::parcel::Secret;
 use oyez_domain::service::Service;
+use oyez_domain::signing::{KeyVersion, SigningKey};
 use oyez_domain::subscriber::{Imported, NewSubscriber};
+use oyez_domain::time::Wall;
 use oyez_domain::{LedgerError, Refusal};
+use std::time::Duration;
 
 impl Desk {
     /// Reads people from CSV: all or nothing, with row and column of each fault.
@@ -93,6 +96,7 @@ impl Desk {
             ..fault
         })?;
         let url = Address::endpoint(url)?;
+        SigningKey::check(secret)?;
         let endpoint = NewEndpoint {
             name: name.to_string(),
             url,
@@ -102,6 +106,43 @@ impl Desk {
             .ledger
             .put_endpoints(&[endpoint], &self.by(actor))
             .await?)
+    }
+
+    /// Signs what goes to a partner with a new key from now on, and for `overlap` with the present one, too. Returns what the
+    /// partner needs to check the new signature, and when the old one ends; neither is told again.
+    pub async fn change_endpoint_key(
+        &self,
+        name: &str,
+        version: KeyVersion,
+        overlap: Duration,
+        actor: &str,
+    ) -> DeskResult<(Secret, Wall)> {
+        let secret = match version {
+            KeyVersion::V1 => SigningKey::new_shared(self.bytes()),
+            KeyVersion::V1a => SigningKey::new_pair(self.bytes()).ok_or_else(|| {
+                Refusal::new("version", "no_key", "no pair of keys could be made")
+            })?,
+        };
+        let key = SigningKey::read(secret.reveal())
+            .ok_or_else(|| Refusal::new("version", "no_key", "no key could be made"))?;
+        let by = self.by(actor);
+        let change = KeyChange {
+            name: name.to_owned(),
+            secret,
+            both_until: by.at.plus(overlap),
+        };
+        self.ledger.change_key(&change, &by).await?;
+        Ok((key.for_the_partner(), change.both_until))
+    }
+
+    /// Sends a partner nothing more from the next release on.
+    pub async fn remove_endpoint(&self, name: &str, actor: &str) -> DeskResult<()> {
+        Ok(self.ledger.remove_endpoint(name, &self.by(actor)).await?)
+    }
+
+    /// Every partner by name.
+    pub async fn endpoints(&self) -> DeskResult<Vec<EndpointView>> {
+        Ok(self.ledger.endpoints(self.clock.wall()).await?)
     }
 
     /// Replaces the list of services.

@@ -1,22 +1,10 @@
-//! People and partners.
+//! People: who gets what, and who must not.
 
 use super::{Answer, By};
 use crate::address::{Address, AddressKind};
 use crate::channel::ChannelName;
 use crate::inbound::Wish;
-use crate::parcel::Secret;
 use crate::subscriber::{Heard, Imported, NewSubscriber, SuppressionCause};
-
-/// A partner's webhook as handed to the ledger.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewEndpoint {
-    /// The partner's short name, unique.
-    pub name: String,
-    /// Where its webhook is.
-    pub url: Address,
-    /// What messages to it are signed with, `whsec_…`.
-    pub secret: Secret,
-}
 
 /// A text that a person sent us.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +22,7 @@ pub struct WrittenBack {
 /// For how long an identifier of a text that came in is remembered, in seconds: longer than any provider repeats one.
 pub const HEARD_SECONDS: u64 = 7 * 24 * 3600;
 
-/// People and partners.
+/// People.
 pub trait Subscribers {
     /// Adds people in one transaction: all or none. Addresses known already gain a subscription only if they
     /// have none; suppressed addresses stay suppressed.
@@ -47,8 +35,6 @@ pub trait Subscribers {
     fn stage_import<'a>(&'a self, import: u64, people: &'a [NewSubscriber]) -> Answer<'a, ()>;
     /// Makes a staged import visible at once, or (`keep` false) throws it away.
     fn commit_import<'a>(&'a self, import: u64, keep: bool, by: &'a By) -> Answer<'a, Imported>;
-    /// Registers or replaces partners' endpoints in one transaction.
-    fn put_endpoints<'a>(&'a self, endpoints: &'a [NewEndpoint], by: &'a By) -> Answer<'a, ()>;
     /// Never use this address again. Works for addresses not known yet, too.
     fn suppress<'a>(
         &'a self,

@@ -242,10 +242,10 @@ pub(super) fn superseded(ordinal: Ordinal, attempt: u32, now: Wall) -> Ending<'s
 }
 
 fn reason_of(cause: &str) -> Reason {
-    let asked = [SuppressionCause::OptOut, SuppressionCause::StopWord];
-    if asked.iter().any(|asked| asked.code() == cause) {
-        Reason::OptedOut
-    } else {
-        Reason::Suppressed
-    }
+    use SuppressionCause::{EndpointGone, OptOut, StopWord};
+    let telling = [OptOut, StopWord, EndpointGone];
+    telling
+        .iter()
+        .find(|known| known.code() == cause)
+        .map_or(Reason::Suppressed, |known| known.reason())
 }

@@ -5,7 +5,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::Path;
 
-const MIGRATIONS: [(u32, &str); 6] = [
+const MIGRATIONS: [(u32, &str); 7] = [
     (1, include_str!("../migrations/sqlite/0001_ledger.sql")),
     (
         2,
@@ -17,6 +17,10 @@ const MIGRATIONS: [(u32, &str); 6] = [
     (
         7,
         include_str!("../migrations/sqlite/0007_newest_updates.sql"),
+    ),
+    (
+        8,
+        include_str!("../migrations/sqlite/0008_endpoint_keys.sql"),
     ),
 ];
 

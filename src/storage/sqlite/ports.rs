@@ -6,7 +6,8 @@ use super::seeded_bug::SeededBug;
 use super::take::SealedTaken;
 use super::vitals::Purpose;
 use super::{
-    boot, decide, deliveries, disarm, evidence, fence, halt, import, incidents, left_over,
+    boot, decide, deliveries, disarm, endpoints, evidence, fence, halt, import, incidents,
+    left_over,
 };
 use super::{plan, receive, record, release, replies, retry, subscribers, take, views};
 use oyez_domain::LedgerError;
@@ -16,9 +17,10 @@ use oyez_domain::id::{BroadcastId, IncidentId, Ordinal, UpdateId};
 use oyez_domain::incident::Incident;
 use oyez_domain::ledger::{
     Answer, Ask, BroadcastEvidence, BroadcastView, By, Decision, DeliveryFilter, DeliveryView,
-    Done, Idempotency, Incidents, NewEndpoint, Queue, ReceiptRecord, Received, Recorded,
-    ReleaseOrder, Released, Releases, Reports, Statement, Subscribers, SystemEvidence, Taken,
-    UnknownDelivery, UnknownFilter, UnknownGroup, WindowId, WrittenBack,
+    Done, EndpointView, Endpoints, Idempotency, Incidents, KeyChange, NewEndpoint, Queue,
+    ReceiptRecord, Received, Recorded, ReleaseOrder, Released, Releases, Reports, Statement,
+    Subscribers, SystemEvidence, Taken, UnknownDelivery, UnknownFilter, UnknownGroup, WindowId,
+    WrittenBack,
 };
 use oyez_domain::outcome::Reason;
 use oyez_domain::reference::UpdateReference;
@@ -288,13 +290,6 @@ impl Subscribers for SqliteLedger {
         Box::pin(self.write_for(purpose, move |c| import::finish(c, import, keep, &by)))
     }
 
-    fn put_endpoints<'a>(&'a self, endpoints: &'a [NewEndpoint], by: &'a By) -> Answer<'a, ()> {
-        let (keys, endpoints, by) = (Arc::clone(&self.keys), endpoints.to_vec(), by.clone());
-        Box::pin(self.write_for(Purpose::Add, move |c| {
-            subscribers::put_endpoints(c, &keys, &endpoints, &by)
-        }))
-    }
-
     fn suppress<'a>(
         &'a self,
         address: &'a Address,
@@ -321,6 +316,30 @@ impl Subscribers for SqliteLedger {
 
     fn subscriber_counts(&self) -> Answer<'_, Vec<(AddressKind, u64, u64)>> {
         Box::pin(self.read(subscribers::subscriber_counts))
+    }
+}
+
+impl Endpoints for SqliteLedger {
+    fn put_endpoints<'a>(&'a self, endpoints: &'a [NewEndpoint], by: &'a By) -> Answer<'a, ()> {
+        let (keys, endpoints, by) = (Arc::clone(&self.keys), endpoints.to_vec(), by.clone());
+        Box::pin(self.write_for(Purpose::Add, move |c| {
+            endpoints::put(c, &keys, &endpoints, &by)
+        }))
+    }
+
+    fn change_key<'a>(&'a self, change: &'a KeyChange, by: &'a By) -> Answer<'a, ()> {
+        let (keys, change, by) = (Arc::clone(&self.keys), change.clone(), by.clone());
+        Box::pin(self.write(move |c| endpoints::change_key(c, &keys, &change, &by)))
+    }
+
+    fn remove_endpoint<'a>(&'a self, name: &'a str, by: &'a By) -> Answer<'a, ()> {
+        let (name, by) = (name.to_owned(), by.clone());
+        Box::pin(self.write(move |c| endpoints::remove(c, &name, &by)))
+    }
+
+    fn endpoints(&self, now: Wall) -> Answer<'_, Vec<EndpointView>> {
+        let keys = Arc::clone(&self.keys);
+        Box::pin(self.read(move |c| endpoints::list(c, &keys, now)))
     }
 }
 

@@ -62,6 +62,8 @@ pub(super) struct Sealed {
     /// Empty where an address has no destination of its own.
     pub(super) destination: String,
     secret: Option<Vec<u8>>,
+    /// The secret before it, while it still signs beside it.
+    previous: Option<Vec<u8>>,
     language: String,
     /// Why the address must not be used, if so.
     pub(super) suppressed: Option<String>,
@@ -70,8 +72,8 @@ pub(super) struct Sealed {
 /// How many that a crash interrupted are announced together again.
 const INTERRUPTED_ROWS: usize = 16;
 
-const COLUMNS: &str =
-    "a.id, a.keyed_hash, a.ciphertext, a.destination, e.secret, l.tag, s.cause, u.ordinal";
+const COLUMNS: &str = "a.id, a.keyed_hash, a.ciphertext, a.destination, e.secret, l.tag, s.cause, e.previous, \
+    e.previous_until, u.ordinal";
 const JOINED: &str = "JOIN address a ON a.id = u.address_id
     JOIN language l ON l.id = u.language
     LEFT JOIN suppression s ON s.keyed_hash = a.keyed_hash
@@ -132,7 +134,7 @@ impl Sealed {
         let mut statement = connection.prepare_cached(&sql)?;
         let found = statement.query(params![broadcast.id.0, now.0, rows])?;
         let mut due = super::words::collect(found, |row| {
-            let exception = Exception::read_from(row, 7)?;
+            let exception = Exception::read_from(row, 9)?;
             let sealed = Self::read(row, now)?.following(&exception, broadcast.released_at);
             Ok((sealed, exception))
         })?;
@@ -142,8 +144,13 @@ impl Sealed {
     }
 
     fn read(row: &Row<'_>, now: Wall) -> Step<Self> {
+        let both_until: Option<i64> = row.get(8)?;
+        let previous = match both_until.map(Wall) {
+            Some(until) if until > now => row.get(7)?,
+            Some(_) | None => None,
+        };
         Ok(Self {
-            ordinal: Ordinal(row.get(7)?),
+            ordinal: Ordinal(row.get(9)?),
             attempt: 1,
             charged: 0,
             unknowns: 0,
@@ -155,6 +162,7 @@ impl Sealed {
             ciphertext: row.get(2)?,
             destination: row.get::<_, Option<String>>(3)?.unwrap_or_default(),
             secret: row.get(4)?,
+            previous,
             language: row.get(5)?,
             suppressed: row.get(6)?,
         })
@@ -211,10 +219,11 @@ impl Sealed {
     }
 
     fn open(self, keys: &Keys, kind: AddressKind) -> Result<Armed, Unreadable> {
-        let secret = match &self.secret {
-            Some(sealed) => keys.open_secret(&self.keyed_hash, sealed)?,
-            None => Secret::default(),
-        };
+        let mut secrets = Vec::new();
+        for sealed in self.secret.iter().chain(&self.previous) {
+            secrets.push(keys.open_secret(&self.keyed_hash, sealed)?);
+        }
+        let secret = Secret::all(&secrets);
         Ok(Armed {
             ordinal: self.ordinal,
             attempt: self.attempt,

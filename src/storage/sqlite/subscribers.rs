@@ -1,13 +1,13 @@
-//! People, partners, and addresses never to be used.
+//! People, and addresses never to be used.
 
-use super::common::{audit, next_sequence};
+use super::common::audit;
 use super::fault::Step;
 use super::words::{kind_from, kind_number, natural};
 use crate::key::{KeyedHash, Keys};
+use oyez_domain::LedgerError;
 use oyez_domain::address::{Address, AddressKind};
-use oyez_domain::ledger::{By, NewEndpoint};
+use oyez_domain::ledger::By;
 use oyez_domain::subscriber::SuppressionCause;
-use oyez_domain::{LedgerError, Refusal};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// The row of an address, made when it is missing, and whether it was.
@@ -53,72 +53,6 @@ pub(super) fn language_row(connection: &Connection, tag: &str) -> Step<i64> {
     Ok(connection
         .prepare_cached("SELECT id FROM language WHERE tag = ?1")?
         .query_row([tag], |row| row.get(0))?)
-}
-
-/// Registers or replaces partners' endpoints.
-pub(super) fn put_endpoints(
-    connection: &Connection,
-    keys: &Keys,
-    endpoints: &[NewEndpoint],
-    by: &By,
-) -> Step<()> {
-    let sequence = next_sequence(connection)?;
-    for endpoint in endpoints {
-        put_endpoint(connection, keys, endpoint, sequence)?;
-        audit(connection, by, "put_endpoint", &endpoint.name, "")?;
-    }
-    Ok(())
-}
-
-fn put_endpoint(
-    connection: &Connection,
-    keys: &Keys,
-    NewEndpoint { name, url, secret }: &NewEndpoint,
-    sequence: i64,
-) -> Step<()> {
-    let (address_id, _) = address_row(connection, keys, url)?;
-    let taken: Option<String> = connection
-        .prepare_cached(
-            "SELECT name FROM endpoint WHERE address_id = ?1 AND current = 1 AND name <> ?2",
-        )?
-        .query_row(params![address_id, name], |row| row.get(0))
-        .optional()?;
-    if let Some(other) = taken {
-        let why = format!("this address belongs to the endpoint {other} already");
-        return Err(Refusal::new("url", "taken", why).into());
-    }
-    retire(connection, name, address_id, sequence)?;
-    connection.execute(
-        "INSERT OR REPLACE INTO endpoint (address_id, name, current, secret)
-         VALUES (?1, ?2, 1, ?3)",
-        params![address_id, name, keys.seal_secret(secret, &keys.hash(url))?],
-    )?;
-    connection.execute(
-        "UPDATE address SET destination = ?2 WHERE id = ?1",
-        params![address_id, name],
-    )?;
-    if !is_subscribed(connection, AddressKind::Endpoint, address_id)? {
-        connection.execute(
-            "INSERT OR REPLACE INTO subscription (kind, address_id, from_seq, language)
-             VALUES (?1, ?2, ?3, 1)",
-            params![kind_number(AddressKind::Endpoint), address_id, sequence],
-        )?;
-    }
-    Ok(())
-}
-
-/// The partner has moved away from every other address.
-fn retire(connection: &Connection, name: &str, address_id: i64, sequence: i64) -> Step<()> {
-    connection.execute(
-        "UPDATE subscription SET to_seq = ?3 WHERE kind = ?4 AND to_seq IS NULL AND address_id IN
-             (SELECT address_id FROM endpoint WHERE name = ?1 AND current = 1 AND address_id <> ?2)",
-        params![name, address_id, sequence, kind_number(AddressKind::Endpoint)],
-    )?;
-    connection.execute(
-        "UPDATE endpoint SET current = 0 WHERE name = ?1 AND current = 1 AND address_id <> ?2",
-        params![name, address_id],
-    )?;
-    Ok(())
 }
 
 pub(super) fn is_subscribed(

@@ -4,13 +4,17 @@ use super::state::{Known, Partner, State, Subscription};
 use oyez_domain::address::{Address, AddressKind};
 use oyez_domain::id::BroadcastId;
 use oyez_domain::inbound::Wish;
-use oyez_domain::ledger::{NewEndpoint, Stop, WrittenBack};
+use oyez_domain::ledger::{EndpointView, KeyChange, NewEndpoint, OLDER_SECRETS, Stop, WrittenBack};
 use oyez_domain::miss::{MISSED_WITHIN, MISSES, is_a_miss};
 use oyez_domain::outcome::Reason;
 use oyez_domain::subscriber::{Heard, Imported, NewSubscriber, SuppressionCause};
 use oyez_domain::time::Wall;
 use oyez_domain::{LedgerError, LedgerResult, Refusal};
 use std::sync::Arc;
+
+fn missing(name: &str) -> LedgerError {
+    LedgerError::NotFound(format!("endpoint {name}"))
+}
 
 impl State {
     /// The row of an address, made when it is missing.
@@ -111,7 +115,7 @@ impl State {
                 let why = "this address belongs to another endpoint already";
                 return Err(Refusal::new("url", "taken", why).into());
             }
-            self.move_away(name, row);
+            self.move_away(name, Some(row));
             if let Some(known) = self
                 .addresses
                 .iter_mut()
@@ -120,8 +124,14 @@ impl State {
                 known.partner = Some(Partner {
                     name: name.clone(),
                     secret: secret.clone(),
+                    previous: None,
                     current: true,
                 });
+            }
+            let gone =
+                |known: &mut (SuppressionCause, Wall)| known.0 == SuppressionCause::EndpointGone;
+            if self.suppressed.get_mut(url).is_some_and(gone) {
+                self.suppressed.remove(url);
             }
             if !self.is_subscribed(AddressKind::Endpoint, row) {
                 let subscription = Subscription {
@@ -137,19 +147,58 @@ impl State {
         Ok(())
     }
 
-    /// The partner is no longer at any other address.
-    fn move_away(&mut self, name: &str, to: i64) {
+    pub(super) fn change_key(&mut self, change: &KeyChange, now: Wall) -> LedgerResult<()> {
+        let mut partners = self.addresses.iter_mut().filter_map(|a| a.partner.as_mut());
+        let partner = partners.find(|p| p.current && p.name == change.name);
+        let partner = partner.ok_or_else(|| missing(&change.name))?;
+        let older = partner.signs(now).newest(OLDER_SECRETS);
+        partner.previous = Some((older, change.both_until));
+        partner.secret = change.secret.clone();
+        Ok(())
+    }
+
+    pub(super) fn remove_endpoint(&mut self, name: &str) -> LedgerResult<()> {
+        self.sequence += 1;
+        if self.move_away(name, None) {
+            Ok(())
+        } else {
+            Err(missing(name))
+        }
+    }
+
+    pub(super) fn endpoints(&self, now: Wall) -> Vec<EndpointView> {
+        let view = |known: &Known| {
+            let partner = known.partner.as_ref().filter(|partner| partner.current)?;
+            let until = partner.previous.as_ref().map(|(_, until)| *until);
+            Some(EndpointView {
+                name: partner.name.clone(),
+                url: Some(known.address.clone()),
+                shut_at: self.suppressed.get(&known.address).map(|(_, at)| *at),
+                both_until: until.filter(|until| *until > now),
+            })
+        };
+        let mut all: Vec<_> = self.addresses.iter().filter_map(view).collect();
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        all
+    }
+
+    /// The partner is no longer at any other address. Returns whether it was at one.
+    fn move_away(&mut self, name: &str, to: Option<i64>) -> bool {
+        let mut was = false;
         for (row, known) in (1..).zip(&mut self.addresses) {
             let partner = known.partner.as_mut();
-            let Some(partner) = partner.filter(|p| p.name == name && p.current && row != to) else {
+            let Some(partner) = partner.filter(|p| p.name == name && p.current && Some(row) != to)
+            else {
                 continue;
             };
             partner.current = false;
+            was = true;
             let key = (AddressKind::Endpoint, row);
             if let Some(subscription) = self.subscriptions.get_mut(&key) {
                 subscription.to = Some(self.sequence);
             }
         }
+        was
     }
 
     pub(super) fn suppress(&mut self, address: &Address, cause: SuppressionCause, at: Wall) {
@@ -164,7 +213,7 @@ impl State {
     pub(super) fn stops(&self, row: i64) -> Vec<Stop> {
         let since = self
             .stopped(row)
-            .map(|(_, from)| Stop { from, until: None });
+            .map(|(cause, from)| Stop { from, until: None });
         let address = self.known(row).ok().map(|known| &known.address);
         let lifted = address.and_then(|address| self.lifted.get(address));
         let ended = lifted.into_iter().flatten().map(|(from, until)| Stop {

@@ -9,9 +9,10 @@ use oyez_domain::id::{BroadcastId, IncidentId, Ordinal, UpdateId};
 use oyez_domain::incident::Incident;
 use oyez_domain::ledger::{
     Answer, Ask, BroadcastEvidence, BroadcastView, By, Decision, DeliveryFilter, DeliveryView,
-    Done, Idempotency, Incidents, NewEndpoint, Queue, ReceiptRecord, Received, Recorded,
-    ReleaseOrder, Released, Releases, Reports, Statement, Subscribers, SystemEvidence, Taken,
-    UnknownDelivery, UnknownFilter, UnknownGroup, Upkeep, WindowId, WrittenBack,
+    Done, EndpointView, Endpoints, Idempotency, Incidents, KeyChange, NewEndpoint, Queue,
+    ReceiptRecord, Received, Recorded, ReleaseOrder, Released, Releases, Reports, Statement,
+    Subscribers, SystemEvidence, Taken, UnknownDelivery, UnknownFilter, UnknownGroup, Upkeep,
+    WindowId, WrittenBack,
 };
 use oyez_domain::outcome::Reason;
 use oyez_domain::reference::UpdateReference;
@@ -232,10 +233,6 @@ impl Subscribers for SimLedger {
         Box::pin(self.write("commit_import", move |s| s.commit_import(import, keep)))
     }
 
-    fn put_endpoints<'a>(&'a self, endpoints: &'a [NewEndpoint], _by: &'a By) -> Answer<'a, ()> {
-        Box::pin(self.write_whole("put_endpoints", move |s| s.put_endpoints(endpoints)))
-    }
-
     fn suppress<'a>(
         &'a self,
         address: &'a Address,
@@ -265,6 +262,24 @@ impl Subscribers for SimLedger {
 
     fn subscriber_counts(&self) -> Answer<'_, Vec<(AddressKind, u64, u64)>> {
         Box::pin(self.read("subscriber_counts", |s| Ok(s.subscriber_counts())))
+    }
+}
+
+impl Endpoints for SimLedger {
+    fn put_endpoints<'a>(&'a self, endpoints: &'a [NewEndpoint], _by: &'a By) -> Answer<'a, ()> {
+        Box::pin(self.write_whole("put_endpoints", move |s| s.put_endpoints(endpoints)))
+    }
+
+    fn change_key<'a>(&'a self, change: &'a KeyChange, by: &'a By) -> Answer<'a, ()> {
+        Box::pin(self.write_whole("change_key", move |s| s.change_key(change, by.at)))
+    }
+
+    fn remove_endpoint<'a>(&'a self, name: &'a str, _by: &'a By) -> Answer<'a, ()> {
+        Box::pin(self.write_whole("remove_endpoint", move |s| s.remove_endpoint(name)))
+    }
+
+    fn endpoints(&self, now: Wall) -> Answer<'_, Vec<EndpointView>> {
+        Box::pin(self.read("endpoints", move |s| Ok(s.endpoints(now))))
     }
 }
 

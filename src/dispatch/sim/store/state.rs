@@ -100,8 +100,22 @@ pub(super) struct Known {
 pub(super) struct Partner {
     pub(super) name: String,
     pub(super) secret: Secret,
+    /// The secret before it, and until when it signs beside it.
+    pub(super) previous: Option<(Secret, Wall)>,
     /// It has not moved away.
     pub(super) current: bool,
+}
+
+impl Partner {
+    /// What messages to it are signed with.
+    pub(super) fn signs(&self, now: Wall) -> Secret {
+        let previous = self.previous.as_ref().filter(|(_, until)| *until > now);
+        let all: Vec<Secret> = previous
+            .map(|(secret, _)| secret.clone())
+            .into_iter()
+            .collect();
+        Secret::all(&[vec![self.secret.clone()], all].concat())
+    }
 }
 
 /// Since when and until when an address is asked.

@@ -285,7 +285,7 @@ impl State {
             delivery.first_armed_at.get_or_insert(now);
             announced.push((*ordinal, delivery.attempt + 1));
             let delivery = delivery.clone();
-            armed.push(self.armed(*ordinal, &delivery)?);
+            armed.push(self.armed(*ordinal, &delivery, now)?);
         }
         let runs = runs(&announced, window, start, now);
         self.windows.push(Announced {
@@ -306,10 +306,12 @@ impl State {
         }))
     }
 
-    fn armed(&self, ordinal: Ordinal, delivery: &Delivery) -> LedgerResult<Armed> {
+    fn armed(&self, ordinal: Ordinal, delivery: &Delivery, now: Wall) -> LedgerResult<Armed> {
         let known = self.known(delivery.row)?;
         let partner = known.partner.clone();
-        let (destination, secret) = partner.map(|p| (p.name, p.secret)).unwrap_or_default();
+        let (destination, secret) = partner
+            .map(|partner| (partner.name.clone(), partner.signs(now)))
+            .unwrap_or_default();
         Ok(Armed {
             ordinal,
             attempt: delivery.attempt + 1,
