@@ -193,6 +193,12 @@ impl Breaker {
             (Standing::Closed, News::Refused(reason)) if says_something => {
                 self.note_refusal(reason, now)
             }
+            // Whoever was found out of order a moment ago and refuses us as well is asked first before anything is tried.
+            (Standing::Open { cause, .. }, News::Refused(reason))
+                if !cause.refused && is_about_us(reason) =>
+            {
+                self.open_again(cause, reason, true, 0, now)
+            }
             (Standing::Closed | Standing::Open { .. } | Standing::Probing { .. }, _) => None,
         }
     }

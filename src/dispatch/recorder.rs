@@ -56,6 +56,8 @@ pub(crate) async fn run(
         if let Err(error) = commit(&*ledger, &*clock, batch, &recorded).await {
             tracing::error!(%error, outcomes = recorded.len(), "outcomes cannot be recorded; ending so that a new start can recover");
             fatal.cancel();
+            // What is not recorded gives no permit back, or more would leave than one crash may repeat.
+            while outlet.recv_many(&mut pending, BATCH).await > 0 {}
             return;
         }
         for (live, broadcast, permit) in kept.drain(..) {

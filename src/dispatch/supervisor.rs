@@ -396,6 +396,7 @@ impl Engine {
         tokio::select! {
             biased;
             () = done => {}
+            () = self.fatal.cancelled() => {}
             () = clock.sleep_until(deadline) => {
                 let why = "outcomes could not be recorded before the end";
                 return Err(LedgerError::Down(why.to_owned()));

@@ -129,6 +129,15 @@ fn one_refused_password_is_enough_and_one_refused_message_is_not() {
 }
 
 #[test]
+fn a_refusal_that_comes_with_an_outage_is_not_forgotten() {
+    let mut breaker = down();
+    let change = breaker.observe(at(0), at(10), News::Refused(Reason::AuthFailed));
+    let checks = Next::Checks(at(60_010));
+    assert_eq!(change, Some(Change::Paused(Reason::AuthFailed, checks)));
+    assert_eq!(breaker.arming(at(60_010)), Arming::OneAfterCheck);
+}
+
+#[test]
 fn a_refusal_is_checked_once_a_minute_and_only_then_tried() {
     let mut breaker = closed();
     breaker.observe(at(0), at(0), News::Refused(Reason::AuthFailed));

@@ -12,3 +12,4 @@ mod releasing;
 mod runaway;
 mod seeded_bugs;
 mod seeds;
+mod taken_over;
