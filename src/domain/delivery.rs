@@ -143,22 +143,42 @@ pub fn fold(records: &[Record]) -> DeliveryState {
     }) {
         return DeliveryState::Accepted;
     }
-    // Within one attempt an outcome says more than the announcement, and a withdrawal says the attempt never was.
+    // Within one attempt an outcome says more than the announcement, and a withdrawal says the attempt never was: then the one
+    // before it decides, whose outcome may have become known only afterwards.
     let rank = |record: &Record| match record {
         Record::Armed { attempt } => (*attempt, 0),
         Record::Disarmed { attempt } => (*attempt, 1),
         Record::Outcome { attempt, .. } => (*attempt, 2),
         Record::Receipt(_) => (0, 0),
     };
-    match records.iter().max_by_key(|record| rank(record)) {
-        None | Some(Record::Receipt(_)) => DeliveryState::Pending,
+    let withdrawn = |attempt: u32| records.contains(&Record::Disarmed { attempt });
+    let last = |records: &mut dyn Iterator<Item = &Record>| {
+        records.max_by_key(|record| rank(record)).copied()
+    };
+    let was = |record: &&Record| match record {
+        Record::Armed { attempt } | Record::Disarmed { attempt } => !withdrawn(*attempt),
+        Record::Outcome { .. } | Record::Receipt(_) => true,
+    };
+    let before_it = last(&mut records.iter().filter(was));
+    let was_withdrawn = matches!(last(&mut records.iter()), Some(Record::Disarmed { .. }));
+    match before_it {
+        // What was announced, interrupted and taken up anew is not on its way any more.
+        Some(Record::Armed { .. }) if was_withdrawn => DeliveryState::Waiting,
         Some(Record::Armed { .. }) => DeliveryState::Sending,
-        Some(Record::Disarmed { attempt }) if *attempt > 1 => DeliveryState::Waiting,
-        Some(Record::Disarmed { .. }) => DeliveryState::Pending,
+        None | Some(Record::Receipt(_) | Record::Disarmed { .. }) => {
+            let tried = records
+                .iter()
+                .any(|record| matches!(record, Record::Disarmed { attempt } if *attempt > 1));
+            if tried {
+                DeliveryState::Waiting
+            } else {
+                DeliveryState::Pending
+            }
+        }
         Some(Record::Outcome { again: true, .. }) => DeliveryState::Waiting,
         Some(Record::Outcome {
             code, again: false, ..
-        }) => settled_by(*code),
+        }) => settled_by(code),
     }
 }
 
@@ -335,6 +355,26 @@ mod tests {
             outcome(1, OutcomeCode::Accepted, false),
         ];
         assert_eq!(fold(&records), DeliveryState::Accepted);
+    }
+
+    #[test]
+    fn what_became_known_of_an_attempt_counts_although_the_next_was_taken_back() {
+        let history = |end: Option<Record>| {
+            let begun = [
+                Record::Armed { attempt: 1 },
+                outcome(1, OutcomeCode::Unknown, true),
+                Record::Armed { attempt: 2 },
+                Record::Armed { attempt: 3 },
+                Record::Disarmed { attempt: 3 },
+            ];
+            fold(&begun.into_iter().chain(end).collect::<Vec<_>>())
+        };
+        // Whoever announced it was interrupted; a newer start took it up, and then not after all.
+        assert_eq!(history(None), DeliveryState::Waiting);
+        let settled = outcome(2, OutcomeCode::Unknown, false);
+        assert_eq!(history(Some(settled)), DeliveryState::Unknown);
+        let again = outcome(2, OutcomeCode::Deferred, true);
+        assert_eq!(history(Some(again)), DeliveryState::Waiting);
     }
 
     #[test]

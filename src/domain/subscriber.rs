@@ -59,6 +59,21 @@ impl SuppressionCause {
         }
     }
 
+    /// Whether it was concluded from what a provider said of a message, and nobody asked for it.
+    pub fn is_concluded(self) -> bool {
+        match self {
+            Self::AddressUnknown | Self::Unreachable | Self::EndpointGone => true,
+            Self::OptOut | Self::Manual | Self::Complaint | Self::StopWord => false,
+        }
+    }
+
+    /// The same of the cause with this code.
+    pub fn is_concluded_code(code: &str) -> bool {
+        [Self::AddressUnknown, Self::Unreachable, Self::EndpointGone]
+            .iter()
+            .any(|cause| cause.code() == code)
+    }
+
     /// The code used by programs.
     pub fn code(self) -> &'static str {
         match self {

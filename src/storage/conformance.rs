@@ -164,6 +164,7 @@ macro_rules! ledger_promises {
             deliveries_can_be_paged_and_filtered,
             an_identifier_means_one_message_of_one_channel,
             receipts_that_come_too_early_are_joined_with_the_acceptance,
+            a_parked_complaint_counts_from_when_it_is_joined,
             a_parked_receipt_is_no_evidence_before_it_is_joined,
             a_parked_receipt_is_forgotten_in_the_end,
             parking_has_an_end,

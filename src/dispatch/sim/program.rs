@@ -42,6 +42,7 @@ impl Program {
     /// Starts the engine on a ledger that has just been opened.
     pub(crate) fn start(
         world: &Arc<World>,
+        guard: &Arc<ClockGuard>,
         ledger: SimLedger,
         channels: Vec<ConfiguredChannel>,
         settings: EngineSettings,
@@ -52,11 +53,10 @@ impl Program {
             .on_thread_park(move || parked.nothing_to_do())
             .build()
             .unwrap();
-        let guard = Arc::new(ClockGuard::new(Arc::clone(&world.clock) as _));
         let clock: Arc<dyn Clock> = if world.bugs.expiry_on_jump {
             Arc::clone(&world.clock) as _
         } else {
-            Arc::clone(&guard) as _
+            Arc::clone(guard) as _
         };
         let shutdown = Duration::from_secs(settings.shutdown_seconds);
         let (lives, mailboxes) = supervisor::lives(channels, &clock, shutdown);
@@ -64,7 +64,7 @@ impl Program {
             organisation: Arc::new(organisation()),
             ledger: Arc::new(ledger),
             clock,
-            guard,
+            guard: Arc::clone(guard),
             random: Arc::new(world.chance.fork()) as Arc<dyn Random>,
             reference_key: world.key.clone(),
             lives,

@@ -7,6 +7,7 @@ use super::provider::{Kind, Provider, SimProvider};
 use super::store::{SimStore, Surroundings};
 use super::weather::Weather;
 use super::world::{Deed, StoreWeather, World};
+use crate::clock_guard::ClockGuard;
 use crate::settings::{ChannelSettings, ConfiguredChannel, EngineSettings};
 use oyez_domain::Clock;
 use oyez_domain::address::Address;
@@ -180,13 +181,19 @@ impl Run {
         self.tally.starts += 1;
         let number = self.tally.starts;
         self.world.newest_start.store(number, Ordering::Relaxed);
+        let guard = Arc::new(ClockGuard::new(Arc::clone(&self.world.clock) as _));
         let channels = self.kinds.iter().map(|(kind, settings)| ConfiguredChannel {
             name: people::name_of(*kind),
             settings: settings.clone(),
-            adapter: Arc::new(SimProvider::new(&self.world, *kind, number)),
+            adapter: Arc::new(SimProvider::new(
+                &self.world,
+                *kind,
+                number,
+                Arc::clone(&guard) as _,
+            )),
         });
         let settings = self.settings.clone();
-        let program = Program::start(&self.world, ledger, channels.collect(), settings);
+        let program = Program::start(&self.world, &guard, ledger, channels.collect(), settings);
         self.program = Some(program);
         for number in self.people.not_out() {
             if self.begun.contains(&number) {

@@ -96,6 +96,8 @@ impl Tally {
         match end.code {
             OutcomeCode::Reopened => *self = Self::default(),
             OutcomeCode::Deferred if end.reason == Some(Reason::ProviderDown) => self.perhaps += 1,
+            // Who announced the next attempt could not know of it.
+            OutcomeCode::Deferred if end.late => self.perhaps += 1,
             OutcomeCode::Deferred => self.charged += 1,
             OutcomeCode::Unknown if end.again => self.perhaps += 1,
             OutcomeCode::Unknown
@@ -132,11 +134,23 @@ impl Tally {
 }
 
 /// Whether another attempt was announced after this one. Otherwise something was decided in its place: that it is unknown,
-/// or too late; or an earlier attempt turned out to have succeeded.
+/// or too late; or an earlier attempt turned out to have succeeded. What a person let be tried anew is another matter.
 fn is_announced_again(case: &Case<'_>, place: usize, end: &AttemptEnd) -> bool {
+    let reopened = case.events(place).iter().filter_map(|event| match event {
+        Event::Ended(other) if other.code == OutcomeCode::Reopened => Some(other.attempt),
+        Event::Armed(_)
+        | Event::Disarmed(_)
+        | Event::Ended(_)
+        | Event::Settled(_)
+        | Event::Receipt(_) => None,
+    });
+    let until = reopened
+        .filter(|attempt| *attempt > end.attempt)
+        .min()
+        .unwrap_or(u32::MAX);
     let mut events = case.events(place).iter();
     events.any(|event| match event {
-        Event::Armed(run) => run.attempt > end.attempt,
+        Event::Armed(run) => (end.attempt + 1..until).contains(&run.attempt),
         Event::Disarmed(_) | Event::Ended(_) | Event::Settled(_) | Event::Receipt(_) => false,
     })
 }
@@ -281,6 +295,26 @@ mod tests {
         );
         play.broadcast.armed.pop();
         play.end(0, 4, OutcomeCode::Unknown, 4000);
+        assert_eq!(violated(&play), [] as [String; 0]);
+    }
+
+    #[test]
+    fn what_a_newer_start_could_not_know_of_is_no_attempt_too_many() {
+        let mut play = deferred(&[(2000, 500), (3000, 500), (4000, 500), (5000, 0)]);
+        assert_eq!(violated(&play), ["I9"]);
+        play.broadcast.ends[3].late = true;
+        assert_eq!(violated(&play), [] as [String; 0]);
+    }
+
+    #[test]
+    fn an_attempt_that_a_person_wanted_is_no_answer_to_the_last_before_it() {
+        let mut play = deferred(&[(2000, 500), (3000, 500), (4000, 500)]);
+        play.broadcast.armed.pop();
+        play.end(0, 4, OutcomeCode::Unknown, 4000);
+        play.end_again(0, 5, OutcomeCode::Reopened, 5000);
+        play.arm(0, 0, 6, 6000);
+        play.reach(0, 6050);
+        play.end(0, 6, OutcomeCode::Accepted, 6100);
         assert_eq!(violated(&play), [] as [String; 0]);
     }
 

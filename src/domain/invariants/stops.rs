@@ -13,6 +13,8 @@ use std::time::Duration;
 const STOP_WORKS: Duration = Duration::from_secs(2);
 /// How long a request that had begun may still be on its way.
 const ON_ITS_WAY: Duration = Duration::from_secs(30);
+/// How long an outcome may have to wait for a store that is busy or full, before what follows from it is durable.
+const OUTCOME_WAITS: Duration = Duration::from_secs(60);
 
 pub(super) fn respected(scene: &Scene<'_>) -> Judgement {
     let mut found = Findings::default();
@@ -39,6 +41,11 @@ pub(super) fn respected(scene: &Scene<'_>) -> Judgement {
 fn used_during(case: &Case<'_>, place: usize, stop: Stop, found: &mut Findings) {
     let during = |at: Wall, grace| {
         let lifted = stop.until.is_some_and(|until| at >= until);
+        let grace = if stop.concluded {
+            grace + OUTCOME_WAITS
+        } else {
+            grace
+        };
         (at > stop.from.plus(grace) && !lifted).then(|| at.since(stop.from).as_secs())
     };
     for event in case.events(place) {
@@ -62,7 +69,11 @@ mod tests {
 
     fn stopped(from: u64, until: Option<u64>) -> Vec<Stop> {
         let (from, until) = (wall(from), until.map(wall));
-        vec![Stop { from, until }]
+        vec![Stop {
+            from,
+            until,
+            concluded: false,
+        }]
     }
 
     #[test]
@@ -105,6 +116,20 @@ mod tests {
         play.broadcast.audience[0].stops = stopped(2000, None);
         assert_eq!(violated(&play), [] as [String; 0]);
         play.broadcast.audience[0].stops = stopped(1999, None);
+        assert_eq!(violated(&play), ["I6"]);
+    }
+
+    #[test]
+    fn what_a_provider_said_counts_once_it_can_have_been_kept() {
+        let mut play = play();
+        play.forget(0);
+        play.end_again(0, 1, OutcomeCode::Deferred, 1500);
+        play.arm(0, 0, 2, 64_000);
+        play.end(0, 2, OutcomeCode::Rejected, 64_100);
+        play.broadcast.audience[0].stops = stopped(2000, None);
+        play.broadcast.audience[0].stops[0].concluded = true;
+        assert_eq!(violated(&play), [] as [String; 0]);
+        play.broadcast.audience[0].stops[0].from = wall(1999);
         assert_eq!(violated(&play), ["I6"]);
     }
 

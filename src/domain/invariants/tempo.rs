@@ -6,12 +6,15 @@ use super::findings::Findings;
 use super::scene::{NO_LOG, Scene, requests};
 use super::{PaceRules, Request};
 use crate::channel::ChannelName;
-use crate::time::Wall;
+use crate::time::{Boot, Wall};
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// After so long without a request the next one asks whether the provider lets us in again.
 const PROBE_AFTER: Duration = Duration::from_secs(10);
+/// How long a person's word to go on may take to get through to a store that is slow or busy, in microseconds.
+const RESUME_TAKES: i64 = 2_000_000;
 
 pub(super) fn within_the_rate(scene: &Scene<'_>) -> Judgement {
     let mut found = Findings::default();
@@ -27,11 +30,24 @@ pub(super) fn within_the_rate(scene: &Scene<'_>) -> Judgement {
             continue;
         };
         let requests = requests(&cases);
-        if let Some((many, seconds)) = fastest(&requests, rate, at_once(pace)) {
+        let starts: Vec<Boot> = starts(scene, &requests);
+        if let Some((many, seconds)) = fastest(&requests, rate, at_once(pace), &starts) {
             found.broken(|| format!("{channel}: {many} requests in {seconds:.3} s at {rate}/s"));
         }
     }
     found.judge("I8", "no channel was faster than its limit")
+}
+
+/// When the program was started, on the clock of the requests.
+fn starts(scene: &Scene<'_>, requests: &[(i64, &Request)]) -> Vec<Boot> {
+    let Some((_, first)) = requests.first() else {
+        return Vec::new();
+    };
+    let starts = scene.evidence.system.starts.iter();
+    let later = starts.filter(|start| start.at > first.at);
+    later
+        .map(|start| first.since_boot.plus(start.at.since(first.at)))
+        .collect()
 }
 
 /// The burst, the one that is due, and those in flight, which may arrive together however they left.
@@ -42,13 +58,24 @@ fn at_once(pace: &PaceRules) -> f64 {
 /// The stretch in which most requests came beyond `rate` a second and `at_once`: how many, in how many seconds.
 ///
 /// A bucket that leaks at the rate is as full as the worst stretch that ends now is beyond the rate, so one pass
-/// looks at every stretch there is.
-fn fastest(requests: &[(i64, &Request)], rate: f64, at_once: f64) -> Option<(usize, f64)> {
+/// looks at every stretch there is. A start of the program does not know what the one before it sent last, so each
+/// begins with a burst of its own.
+fn fastest(
+    requests: &[(i64, &Request)],
+    rate: f64,
+    at_once: f64,
+    starts: &[Boot],
+) -> Option<(usize, f64)> {
     let mut level: f64 = 0.0;
     let mut begin = 0;
-    let mut last = None;
+    let mut last: Option<&(i64, &Request)> = None;
     let mut worst: Option<(f64, usize, f64)> = None;
     for (n, (_, request)) in requests.iter().enumerate() {
+        let before = last.map_or(Boot::default(), |(_, earlier)| earlier.since_boot);
+        let fresh = starts
+            .iter()
+            .filter(|at| (before..=request.since_boot).contains(at));
+        level = (level - at_once * fresh.count() as f64).max(0.0);
         let since = |moment: Option<&(i64, &Request)>| {
             moment.map_or(0.0, |(_, earlier)| {
                 request.since_boot.since(earlier.since_boot).as_secs_f64()
@@ -95,7 +122,7 @@ pub(super) fn refused_credentials_pause(scene: &Scene<'_>) -> Judgement {
 }
 
 /// The most requests that followed a refusal before somebody resumed or a while had passed.
-fn after_a_refusal(flow: &[&Request], resumes: &[Wall]) -> u64 {
+fn after_a_refusal(flow: &[&Request], resumes: &[RangeInclusive<Wall>]) -> u64 {
     let (mut most, mut further) = (0, 0);
     let mut refusal: Option<&Request> = None;
     for request in flow {
@@ -145,9 +172,9 @@ pub(super) fn waits_asked_for(scene: &Scene<'_>, found: &mut Findings) {
 }
 
 /// The most requests that came between a plea to wait and the moment it named.
-fn before_it_was_time(flow: &[&Request], resumes: &[Wall]) -> u64 {
+fn before_it_was_time(flow: &[&Request], resumes: &[RangeInclusive<Wall>]) -> u64 {
     let (mut most, mut early) = (0, 0);
-    let mut wait: Option<(&Request, crate::time::Boot)> = None;
+    let mut wait: Option<(&Request, Boot)> = None;
     for request in flow {
         if let Some((asked, until)) = wait {
             if request.since_boot >= until || resumed(resumes, asked.at, request.at) {
@@ -184,19 +211,21 @@ fn flows<'a>(scene: &Scene<'_>, cases: &[&Case<'a>]) -> Vec<Vec<&'a Request>> {
     flows.into_values().collect()
 }
 
-/// When a channel was let go on by a person, or by a new start of the program.
-fn resumes(scene: &Scene<'_>, channel: &ChannelName) -> Vec<Wall> {
+/// When a channel was let go on by a person, or by a new start of the program. A person's word is dated when it is given and
+/// works once the store has it, or the other way round.
+fn resumes(scene: &Scene<'_>, channel: &ChannelName) -> Vec<RangeInclusive<Wall>> {
     let system = &scene.evidence.system;
     let here = |of: &Option<ChannelName>| of.as_ref().is_none_or(|of| of == channel);
     let people = system.resumes.iter().filter(|(of, _)| here(of));
-    let people = people.map(|(_, at)| *at);
-    let starts = system.starts.iter().map(|start| start.at);
+    let people = people.map(|(_, Wall(at))| Wall(at - RESUME_TAKES)..=Wall(at + RESUME_TAKES));
+    let starts = system.starts.iter().map(|start| start.at..=start.at);
     people.chain(starts).collect()
 }
 
 /// Whether a channel was let go on in between. What happens at one moment has no order that could be told.
-fn resumed(resumes: &[Wall], from: Wall, to: Wall) -> bool {
-    resumes.iter().any(|at| (from..=to).contains(at))
+fn resumed(resumes: &[RangeInclusive<Wall>], from: Wall, to: Wall) -> bool {
+    let mut resumes = resumes.iter();
+    resumes.any(|moment| *moment.start() <= to && *moment.end() >= from)
 }
 
 #[cfg(test)]
@@ -204,7 +233,6 @@ mod tests {
     use super::super::fixture::{Play, channel, play, start, violated, wall};
     use super::*;
     use crate::outcome::OutcomeCode;
-    use crate::time::Boot;
 
     /// The first recipient's provider is asked so many times, `apart` milliseconds from each other, in vain.
     fn asked(times: u64, apart: u64) -> Play {
@@ -291,6 +319,27 @@ mod tests {
             let while_ = PROBE_AFTER;
             (request.at, request.since_boot) =
                 (request.at.plus(while_), request.since_boot.plus(while_));
+        }
+        assert_eq!(violated(&play), [] as [String; 0]);
+    }
+
+    #[test]
+    fn a_person_who_resumes_a_slow_store_is_believed_a_little_before_and_after() {
+        for (at, fine) in [(0, true), (4300, true), (4301, false)] {
+            let mut play = refused(4);
+            play.system.resumes.push((None, wall(at)));
+            assert_eq!(violated(&play).is_empty(), fine, "{at}");
+        }
+    }
+
+    #[test]
+    fn each_start_has_a_burst_of_its_own() {
+        let mut play = asked(8, 0);
+        assert_eq!(violated(&play), ["I8"]);
+        play.system.starts.push(start(2, 2001, true));
+        assert_eq!(violated(&play), ["I8"], "it came afterwards");
+        for request in play.requests.as_mut().unwrap().iter_mut().skip(6) {
+            (request.at, request.since_boot) = (wall(2010), Boot(Duration::from_millis(2010)));
         }
         assert_eq!(violated(&play), [] as [String; 0]);
     }

@@ -53,6 +53,9 @@ pub struct Stop {
     pub from: Wall,
     /// When the person lifted it, if they did.
     pub until: Option<Wall>,
+    /// It was concluded from what a provider said of one message: dated then, and durable with the outcome, which may have had
+    /// to wait for the store.
+    pub concluded: bool,
 }
 
 /// A run of ordinals announced at one attempt.

@@ -46,6 +46,20 @@ const REPEATED: Received = Received {
     ..PARKED
 };
 
+/// A complaint that waited for its message stops the address from when it is known whose it is.
+pub async fn a_parked_complaint_counts_from_when_it_is_joined(store: &dyn Store) {
+    let mut stage = Stage::with_people(store, 1).await;
+    let window = first_window(&stage.release(&Plan::default()).await);
+    let complaint = named(MAIL, "m-1", Status::Complained, at(11));
+    assert_eq!(receive(&stage, complaint).await, PARKED);
+    let joined = accepted_as(&window, &window.armed[0], at(40), "m-1");
+    stage.record(&[joined]).await;
+    let evidence = stage.ledger.evidence(window.broadcast).await.unwrap();
+    let stops = &evidence.audience[0].stops;
+    assert_eq!(stops.len(), 1);
+    assert_eq!((stops[0].from, stops[0].concluded), (at(40), false));
+}
+
 /// Channels do not share identifiers, and neither do messages.
 pub async fn an_identifier_means_one_message_of_one_channel(store: &dyn Store) {
     let mut stage = Stage::with_people(store, 2).await;

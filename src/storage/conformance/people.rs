@@ -244,7 +244,14 @@ pub async fn start_lifts_a_stop_by_text_and_no_other(store: &dyn Store) {
     let audience = stage.ledger.evidence(*broadcast).await.unwrap().audience;
     let stops = |ordinal: usize| audience[ordinal].stops.clone();
     let (from, until) = (at(2), Some(at(4)));
-    assert_eq!(stops(1), [Stop { from, until }]);
+    assert_eq!(
+        stops(1),
+        [Stop {
+            from,
+            until,
+            concluded: false
+        }]
+    );
     assert_eq!(stops(2).len(), 1);
     stage.check_truth().await;
 }

@@ -11,6 +11,7 @@ use oyez_domain::ledger::{
     Answered, ArmedRun, AttemptEnd, BroadcastEvidence, DisarmedRun, ReceiptSeen, Recipient,
     SettledRun, Start, Stop, SystemEvidence, WindowId,
 };
+use oyez_domain::subscriber::SuppressionCause;
 use oyez_domain::time::Wall;
 use rusqlite::{Connection, Row};
 
@@ -87,16 +88,18 @@ fn audience(connection: &Connection, keys: &Keys, broadcast: &Broadcast) -> Step
     let mut audience = all(
         connection,
         broadcast.id,
-        "SELECT u.ordinal, a.id, a.keyed_hash, a.ciphertext, s.at FROM audience u
+        "SELECT u.ordinal, a.id, a.keyed_hash, a.ciphertext, s.at, s.cause FROM audience u
          JOIN address a ON a.id = u.address_id
          LEFT JOIN suppression s ON s.keyed_hash = a.keyed_hash
          WHERE u.broadcast_id = ?1 ORDER BY u.ordinal",
         |row| {
             let (hash, sealed): (_, Vec<u8>) = (row.get(2)?, row.get(3)?);
             let since: Option<i64> = row.get(4)?;
+            let cause: Option<String> = row.get(5)?;
             let still = |at| Stop {
                 from: Wall(at),
                 until: None,
+                concluded: cause.is_some_and(|cause| SuppressionCause::is_concluded_code(&cause)),
             };
             Ok(Recipient {
                 ordinal: Ordinal(row.get(0)?),
@@ -123,6 +126,7 @@ fn add_lifted(connection: &Connection, id: BroadcastId, audience: &mut [Recipien
             let stop = Stop {
                 from: Wall(row.get(1)?),
                 until: Some(Wall(row.get(2)?)),
+                concluded: false,
             };
             Ok((Ordinal(row.get(0)?), stop))
         },

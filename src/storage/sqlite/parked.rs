@@ -18,6 +18,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Word {
     pub(super) at: Wall,
+    /// When it became known whose it is: later, where it was parked.
+    pub(super) known_at: Wall,
     pub(super) status: ReceiptStatus,
     pub(super) reason: Option<Reason>,
 }
@@ -107,6 +109,7 @@ pub(super) fn join(
     let words = super::words::collect(rows, |row| {
         Ok(Word {
             at: Wall(row.get(0)?),
+            known_at: now,
             status: status_from(row.get(1)?)?,
             reason: reason_from(row.get(2)?)?,
         })

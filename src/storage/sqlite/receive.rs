@@ -28,6 +28,7 @@ pub(super) fn receive(
     for record in records {
         let word = Word {
             at: record.at,
+            known_at: record.at,
             status: record.status,
             reason: record.reason,
         };
@@ -114,7 +115,7 @@ pub(super) fn take_in(
         return Ok(Effect::Repeated);
     }
     if let Some(cause) = word.suppresses() {
-        suppress(connection, broadcast, ordinal, cause, word.at)?;
+        suppress(connection, broadcast, ordinal, cause, word.known_at)?;
     }
     if word.came_back() {
         miss::note(connection, broadcast, ordinal, word.reason, word.at)?;

@@ -23,13 +23,16 @@ pub(crate) struct SimProvider {
     kind: Kind,
     capabilities: Capabilities,
     start: u64,
+    /// As the engine of this start has it, which the wall clock may have left.
+    clock: Arc<dyn Clock>,
 }
 
 impl SimProvider {
     /// As the start with this number holds it.
-    pub(crate) fn new(world: &Arc<World>, kind: Kind, start: u64) -> Self {
+    pub(crate) fn new(world: &Arc<World>, kind: Kind, start: u64, clock: Arc<dyn Clock>) -> Self {
         Self {
             start,
+            clock,
             world: Arc::clone(world),
             name: kind.channel().parse().unwrap(),
             kind,
@@ -117,11 +120,9 @@ impl Channel for SimProvider {
                 service::handle(&self.world, &self.name, &call);
             }
             let reply = service::handle(&self.world, &self.name, &call);
-            let clock = &self.world.clock;
+            let clock = &self.clock;
             clock.sleep_until(clock.now().plus(reply.after)).await;
-            // As the engine's clock has it, which the wall clock may have left.
-            let now = parcel.now.plus(reply.after);
-            Verdict::new(self.outcome(reply.says, now), "")
+            Verdict::new(self.outcome(reply.says, clock.wall()), "")
         })
     }
 

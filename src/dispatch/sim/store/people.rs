@@ -211,14 +211,17 @@ impl State {
 
     /// Every time in which an address must not be used.
     pub(super) fn stops(&self, row: i64) -> Vec<Stop> {
-        let since = self
-            .stopped(row)
-            .map(|(cause, from)| Stop { from, until: None });
+        let since = self.stopped(row).map(|(cause, from)| Stop {
+            from,
+            until: None,
+            concluded: cause.is_concluded(),
+        });
         let address = self.known(row).ok().map(|known| &known.address);
         let lifted = address.and_then(|address| self.lifted.get(address));
         let ended = lifted.into_iter().flatten().map(|(from, until)| Stop {
             from: *from,
             until: Some(*until),
+            concluded: false,
         });
         since.into_iter().chain(ended).collect()
     }

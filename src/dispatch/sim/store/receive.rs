@@ -22,7 +22,7 @@ impl State {
         for record in records {
             match self.place_of(&record.about) {
                 Some((broadcast, ordinal)) => {
-                    match self.take_in(broadcast, ordinal, record, last_write_wins)? {
+                    match self.take_in((broadcast, ordinal), record, record.at, last_write_wins)? {
                         Effect::Applied => received.applied += 1,
                         Effect::Repeated => received.repeated += 1,
                         Effect::NeverArmed => received.never_armed += 1,
@@ -79,16 +79,17 @@ impl State {
             .partition::<Vec<_>, _>(|record| record.about == about);
         self.parked = others;
         for record in mine.iter().filter(|record| is_fresh(record, recorded.at)) {
-            self.take_in(recorded.broadcast, recorded.ordinal, record, false)?;
+            let place = (recorded.broadcast, recorded.ordinal);
+            self.take_in(place, record, recorded.at, false)?;
         }
         Ok(())
     }
 
     fn take_in(
         &mut self,
-        id: BroadcastId,
-        ordinal: Ordinal,
+        (id, ordinal): (BroadcastId, Ordinal),
         record: &ReceiptRecord,
+        known_at: Wall,
         last_write_wins: bool,
     ) -> LedgerResult<Effect> {
         let broadcast = self.broadcast_mut(id).ok();
@@ -116,7 +117,7 @@ impl State {
         delivery.place = Place::Settled(OutcomeCode::Accepted);
         if let Some(cause) = stops(record) {
             let address = self.known(row)?.address.clone();
-            self.suppress(&address, cause, record.at);
+            self.suppress(&address, cause, known_at);
         }
         if matches!(
             record.status,

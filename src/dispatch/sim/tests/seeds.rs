@@ -13,7 +13,7 @@ const SEEDS: u64 = 2000;
 
 /// Seeds that once broke an invariant, and why. A change of the stories makes them tell another one, so each has a
 /// test of its own that does not depend on chance.
-const ONCE_BROKEN: [(u64, &str); 2] = [
+const ONCE_BROKEN: [(u64, &str); 12] = [
     (
         552,
         "a start at the very moment of a refusal was no reason to ask the provider again (domain: invariants::tempo)",
@@ -21,6 +21,46 @@ const ONCE_BROKEN: [(u64, &str); 2] = [
     (
         825,
         "a refusal that nobody followed up counted as one attempt too many (domain: invariants::retries)",
+    ),
+    (
+        8610,
+        "a complaint that was parked counted from before anybody knew whose it was (storage: conformance::parked)",
+    ),
+    (
+        10_656,
+        "a refusal that came with an outage was forgotten (dispatch: breaker)",
+    ),
+    (
+        20_976,
+        "a start that was taken over gave its permits back and sent more (dispatch: sim::tests::taken_over)",
+    ),
+    (
+        22_426,
+        "what a newer start could not know of counted as one attempt too many (domain: invariants::retries)",
+    ),
+    (
+        26_313,
+        "a wait was counted from before the provider was looked up (the simulated adapter's own fault)",
+    ),
+    (
+        27_525,
+        "what a provider said counted before the store could keep it (domain: invariants::stops)",
+    ),
+    (
+        28_890,
+        "an attempt that a person wanted counted as one too many (domain: invariants::retries)",
+    ),
+    (
+        40_341,
+        "a start knows nothing of the pace of the one before (domain: invariants::tempo)",
+    ),
+    (
+        46_321,
+        "a person's word to go on was dated before it worked (domain: invariants::tempo)",
+    ),
+    (
+        47_403,
+        "what became known of an attempt was hidden by the next, which was taken back (domain: delivery)",
     ),
 ];
 
