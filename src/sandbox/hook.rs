@@ -75,7 +75,7 @@ impl<'a> Signed<'a> {
 /// What a partner checks signatures with.
 pub(crate) enum CheckingKey {
     /// The secret that both sides know: version 1.
-    Shared(hmac::Key),
+    Shared(Box<hmac::Key>),
     /// The sender's public key: version 1a.
     Public(UnparsedPublicKey<Vec<u8>>),
 }
@@ -92,7 +92,7 @@ pub(crate) fn checking_key(secret: &Secret) -> Option<CheckingKey> {
         .ok()
         .filter(|key| !key.is_empty())?;
     Some(if shared {
-        CheckingKey::Shared(hmac::Key::new(hmac::HMAC_SHA256, &key))
+        CheckingKey::Shared(Box::new(hmac::Key::new(hmac::HMAC_SHA256, &key)))
     } else {
         CheckingKey::Public(UnparsedPublicKey::new(&ED25519, key))
     })
