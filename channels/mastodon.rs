@@ -7,7 +7,7 @@ use crate::http::{Outlet, Reply, Silence};
 use crate::post;
 use crate::registry::Surroundings;
 use crate::secret;
-use oyez_domain::address::AddressKind;
+use oyez_domain::address::{Address, AddressKind};
 use oyez_domain::channel::{
     Capabilities, ChannelName, Family, IdempotencyClass, LengthUnit, OnUnknown,
 };
@@ -67,6 +67,9 @@ pub enum Visibility {
     Unlisted,
     /// Followers.
     Private,
+    /// The accounts that it names; for tests.
+    #[serde(skip_deserializing)]
+    Direct,
 }
 
 fn default_limit() -> u32 {
@@ -171,6 +174,41 @@ impl Mastodon {
         })
     }
 
+    fn write(
+        &self,
+        notice: &Notice,
+        said: &str,
+        visibility: Visibility,
+    ) -> Result<Rendered, Refusal> {
+        let limit = Limit {
+            measure: Measure::Post { per_link: PER_URL },
+            most: self.capabilities.limit.unwrap_or(u32::MAX),
+        };
+        let room = Room {
+            channel: &self.name,
+            limits: &[limit],
+            charset: None,
+        };
+        let Fitted { text, fit } = room.fit(notice, said)?;
+        let status = Status {
+            status: &text,
+            visibility,
+            language: notice.language.split('-').next().unwrap_or("en"),
+        };
+        let body = serde_json::to_vec(&status).map_err(|error| {
+            Refusal::new(
+                "update",
+                "unrenderable",
+                format!("the post cannot be written: {error}"),
+            )
+        })?;
+        Ok(Rendered {
+            pieces: vec![Piece::Fixed(body)],
+            preview: text,
+            fit,
+        })
+    }
+
     async fn post(&self, parcel: &Parcel) -> Verdict {
         let request = match self.outlet.request(Method::POST, self.statuses.clone()) {
             Ok(request) => request
@@ -240,33 +278,21 @@ impl Channel for Mastodon {
     }
 
     fn render(&self, notice: &Notice) -> Result<Rendered, Refusal> {
-        let limit = Limit {
-            measure: Measure::Post { per_link: PER_URL },
-            most: self.capabilities.limit.unwrap_or(u32::MAX),
-        };
-        let room = Room {
-            channel: &self.name,
-            limits: &[limit],
-            charset: None,
-        };
-        let Fitted { text, fit } = room.fit(notice, &post::text(notice, &self.name))?;
-        let status = Status {
-            status: &text,
-            visibility: self.visibility,
-            language: notice.language.split('-').next().unwrap_or("en"),
-        };
-        let body = serde_json::to_vec(&status).map_err(|error| {
-            Refusal::new(
-                "update",
-                "unrenderable",
-                format!("the post cannot be written: {error}"),
-            )
-        })?;
-        Ok(Rendered {
-            pieces: vec![Piece::Fixed(body)],
-            preview: text,
-            fit,
-        })
+        self.write(notice, &post::text(notice, &self.name), self.visibility)
+    }
+
+    fn tests_one_account(&self) -> bool {
+        true
+    }
+
+    /// A direct post that names `to`: nobody else sees it.
+    fn render_test(&self, notice: &Notice, to: &Address) -> Result<Rendered, Refusal> {
+        let said = notice.own(&self.name).unwrap_or_else(|| notice.headline());
+        self.write(
+            notice,
+            &format!("{} {said}", to.reveal()),
+            Visibility::Direct,
+        )
     }
 
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Verdict> {

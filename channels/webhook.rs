@@ -6,7 +6,7 @@ mod sign;
 use crate::classify::http::{Answer, Manner};
 use crate::http::{Outlet, Reply};
 use crate::registry::Surroundings;
-use oyez_domain::address::AddressKind;
+use oyez_domain::address::{Address, AddressKind};
 use oyez_domain::channel::{Capabilities, Family, IdempotencyClass, LengthUnit, OnUnknown};
 use oyez_domain::notice::Notice;
 use oyez_domain::outcome::{Outcome, Reason, Scope, Verdict};
@@ -130,25 +130,31 @@ impl Webhook {
     }
 }
 
+fn rendered(body: serde_json::Result<Vec<u8>>) -> Result<Rendered, Refusal> {
+    let body = body.map_err(|error| {
+        let why = format!("the event cannot be written: {error}");
+        Refusal::new("update", "unrenderable", why)
+    })?;
+    let fit = Fit::bytes(&body, CAPABILITIES.limit, "the event for partners")?;
+    Ok(Rendered {
+        preview: String::from_utf8_lossy(&body).into_owned(),
+        pieces: vec![Piece::Fixed(body)],
+        fit,
+    })
+}
+
 impl Channel for Webhook {
     fn capabilities(&self) -> &Capabilities {
         &CAPABILITIES
     }
 
     fn render(&self, notice: &Notice) -> Result<Rendered, Refusal> {
-        let body = event::body(notice).map_err(|error| {
-            Refusal::new(
-                "update",
-                "unrenderable",
-                format!("the event cannot be written: {error}"),
-            )
-        })?;
-        let fit = Fit::bytes(&body, CAPABILITIES.limit, "the event for partners")?;
-        Ok(Rendered {
-            preview: String::from_utf8_lossy(&body).into_owned(),
-            pieces: vec![Piece::Fixed(body)],
-            fit,
-        })
+        rendered(event::body(notice))
+    }
+
+    /// An event of its own type, so that no partner's program takes it for an update.
+    fn render_test(&self, notice: &Notice, _: &Address) -> Result<Rendered, Refusal> {
+        rendered(event::test(notice))
     }
 
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Verdict> {

@@ -8,6 +8,7 @@
 mod adapters;
 mod bounces;
 mod breaker;
+mod channel_tests;
 mod cli_bad_input;
 mod cli_decisions;
 mod cli_round_trip;

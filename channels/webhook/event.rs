@@ -110,6 +110,38 @@ pub(crate) fn body(notice: &Notice) -> serde_json::Result<Vec<u8>> {
     })
 }
 
+#[derive(Serialize)]
+struct Test<'a> {
+    r#type: &'static str,
+    timestamp: String,
+    data: TestData<'a>,
+}
+
+#[derive(Serialize)]
+struct TestData<'a> {
+    issuer: Issuer<'a>,
+    headline: String,
+    text: String,
+}
+
+/// The body of a test: `channel.tested`, with nothing in it that could be taken for an update.
+///
+/// # Errors
+/// When the serialiser fails, which it does for no value of these types.
+pub(crate) fn test(notice: &Notice) -> serde_json::Result<Vec<u8>> {
+    let sentences = notice.update.what_to_do.iter();
+    let sentences: Vec<_> = sentences.map(|line| line.as_str()).collect();
+    serde_json::to_vec(&Test {
+        r#type: "channel.tested",
+        timestamp: seconds(notice.update.created_at),
+        data: TestData {
+            issuer: issuer(notice),
+            headline: notice.headline(),
+            text: sentences.join(" "),
+        },
+    })
+}
+
 fn event_type(kind: UpdateKind) -> &'static str {
     match kind {
         UpdateKind::Correction => "update.corrected",

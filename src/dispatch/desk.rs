@@ -7,6 +7,7 @@ mod reading;
 mod receipts;
 mod release;
 pub mod retry;
+pub mod test_message;
 mod twice;
 pub mod unknown;
 mod writing;

@@ -136,6 +136,26 @@ impl Address {
         }
     }
 
+    /// Somebody's account on a social network, as people write it: `@name@server`.
+    pub fn handle(text: &str) -> Result<Self, Refusal> {
+        let refuse = || {
+            let why = "an account is written @name@server, such as @press@social.example.org";
+            Refusal::new("account", "malformed_account", why)
+        };
+        let bare = text.trim();
+        let bare = bare.strip_prefix('@').unwrap_or(bare);
+        let name = bare.split_once('@').map_or("", |(name, _)| name);
+        let plain = |sign: char| sign.is_ascii_alphanumeric() || "_.-".contains(sign);
+        if name.is_empty() || !name.chars().all(plain) {
+            return Err(refuse());
+        }
+        let Self { text, .. } = Self::email(bare).map_err(|_| refuse())?;
+        Ok(Self {
+            kind: AddressKind::Account,
+            text: format!("@{text}"),
+        })
+    }
+
     /// A partner's endpoint. Whether the URL may be reached is decided by the outbound guard, not here.
     pub fn endpoint(url: &str) -> Result<Self, Refusal> {
         let refuse = |why: &str| Refusal::new("endpoint", "malformed_url", why);

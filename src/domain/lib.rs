@@ -31,6 +31,7 @@ pub mod retry;
 pub mod service;
 pub mod signing;
 pub mod subscriber;
+pub mod test_message;
 pub mod text;
 pub mod time;
 pub mod trouble;

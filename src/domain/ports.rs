@@ -1,5 +1,6 @@
 //! The ports through which the engine touches the world: clock, chance, channels (the ledger's is in `ledger`).
 
+use crate::address::Address;
 use crate::channel::Capabilities;
 use crate::error::Refusal;
 use crate::inbound::Inbound;
@@ -57,6 +58,18 @@ pub trait Channel: Send + Sync {
 
     /// The message for everybody who reads `notice.language`, or why it cannot be made. Pure.
     fn render(&self, notice: &Notice) -> Result<Rendered, Refusal>;
+
+    /// Of a kind that writes to accounts: whether a test can go to one of them alone. Otherwise everybody in the room
+    /// sees it.
+    fn tests_one_account(&self) -> bool {
+        false
+    }
+
+    /// The message of a test to one address. A kind whose messages anybody can read, or that programs act upon, makes one
+    /// that `to` alone sees, as what it is.
+    fn render_test(&self, notice: &Notice, _to: &Address) -> Result<Rendered, Refusal> {
+        self.render(notice)
+    }
 
     /// Sends one parcel and says what happened. It ends within the channel's own deadline.
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Verdict>;

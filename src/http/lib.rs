@@ -6,6 +6,7 @@
 mod accounts;
 mod body;
 mod callbacks;
+pub mod channel_tests;
 pub mod channels;
 mod console;
 pub mod deliveries;

@@ -2,8 +2,8 @@
 
 use crate::problem::{Fault, ProblemBody};
 use crate::{
-    channels, deliveries, endpoints, events, incidents, releases, retries, services, subscribers,
-    system, unknowns, updates, users,
+    channel_tests, channels, deliveries, endpoints, events, incidents, releases, retries, services,
+    subscribers, system, unknowns, updates, users,
 };
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -18,7 +18,7 @@ use utoipa::{Modify, OpenApi};
         releases::send, releases::stop, releases::hold, releases::resume, releases::progress, releases::report,
         retries::failures, retries::retry, unknowns::list, unknowns::decide,
         deliveries::list, events::stream, events::all,
-        channels::list, channels::queue, channels::hold, channels::resume, channels::hold_system, channels::resume_system,
+        channels::list, channels::queue, channels::hold, channels::resume, channel_tests::send, channels::hold_system, channels::resume_system,
         system::show, system::trust_clock,
         subscribers::add, subscribers::import,
         endpoints::list, endpoints::put, endpoints::change_key, endpoints::remove,
@@ -64,6 +64,6 @@ mod tests {
             assert!(problem.is_object(), "{operation}");
             seen += 1;
         }
-        assert_eq!(seen, 42);
+        assert_eq!(seen, 43);
     }
 }

@@ -4,9 +4,9 @@ use crate::host::guard;
 use crate::problem::{Kind, Problem};
 use crate::state::House;
 use crate::{
-    callbacks, channels, console, deliveries, endpoints, events, finish, health, incidents, lanes,
-    metrics, openapi, places, public, releases, retries, services, stop, subscribers, system,
-    unknowns, updates, users, well_known,
+    callbacks, channel_tests, channels, console, deliveries, endpoints, events, finish, health,
+    incidents, lanes, metrics, openapi, places, public, releases, retries, services, stop,
+    subscribers, system, unknowns, updates, users, well_known,
 };
 use axum::Router;
 use axum::body::Body;
@@ -85,6 +85,7 @@ fn api() -> Router<House> {
         .route("/channels", get(channels::list))
         .route("/channels/{name}/hold", post(channels::hold))
         .route("/channels/{name}/resume", post(channels::resume))
+        .route("/channels/{name}/test", post(channel_tests::send))
         .route("/system", get(system::show))
         .route("/system/trust-clock", post(system::trust_clock))
         .route("/system/hold", post(channels::hold_system))

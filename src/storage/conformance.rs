@@ -25,6 +25,7 @@ mod second_tries;
 mod shut;
 pub mod stage;
 mod superseding;
+mod test_messages;
 mod truth;
 
 pub use audience::*;
@@ -45,6 +46,7 @@ pub use release::*;
 pub use second_tries::*;
 pub use shut::*;
 pub use superseding::*;
+pub use test_messages::*;
 pub use truth::*;
 
 use oyez_domain::BoxFuture;
@@ -202,6 +204,9 @@ macro_rules! ledger_promises {
             a_release_announces_nothing_for_who_is_shut,
             a_shut_destination_waits_uncharged_and_holds_up_nobody,
             a_retry_waits_on_for_a_shut_destination,
+            a_test_message_is_announced_once,
+            a_test_message_reaches_nobody_by_accident,
+            a_partners_test_goes_where_the_partner_is,
             nothing_expires_while_the_clock_is_not_trusted,
         }
     };

@@ -44,6 +44,7 @@ mod subscribers;
 mod supersede;
 mod sweep;
 mod take;
+mod test_message;
 mod upkeep;
 mod views;
 mod vitals;

@@ -144,6 +144,11 @@ impl Town {
         self.runtime.block_on(what)
     }
 
+    /// Where the town's HTTP providers listen.
+    pub(crate) fn http(&self) -> SocketAddr {
+        self.sandbox.http_addr()
+    }
+
     /// A path in the town's directory.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

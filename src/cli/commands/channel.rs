@@ -1,5 +1,7 @@
 //! `oyez channel`: the configured ways out, and every kind there is.
 
+mod test;
+
 use crate::args::{Channel, Global};
 use crate::door::{self, Door, Need};
 use crate::exit::{Exit, Failure};
@@ -15,6 +17,7 @@ pub(crate) async fn run(command: Channel, global: &Global) -> anyhow::Result<Exi
     match command {
         Channel::List => list(global).await,
         Channel::Kinds => kinds(global.json),
+        Channel::Test(args) => test::run(&args, global).await,
         Channel::Hold { name, reason } => {
             let said = format!("{name} is held. Go on with: oyez channel resume {name}");
             tell(global, &name, "hold", json!({"reason": reason}), said).await

@@ -11,6 +11,7 @@ use oyez_domain::invariants::{
 };
 use oyez_domain::ledger::{BroadcastView, Reports};
 use oyez_domain::reference::ReferenceKey;
+use oyez_domain::test_message::TESTS;
 use oyez_domain::time::{Boot, Wall};
 use oyez_storage::StorageSettings;
 use std::path::Path;
@@ -116,7 +117,11 @@ fn requests(log: &Path, key: &ReferenceKey) -> anyhow::Result<Vec<Request>> {
         to: record.to,
     };
     let requests = records.into_iter().map(request);
-    Ok(requests.filter(|r| r.effect || r.place.is_some()).collect())
+    // A test message is no delivery of the ledger.
+    let is_test = |r: &Request| r.place.is_some_and(|(broadcast, _)| broadcast == TESTS);
+    Ok(requests
+        .filter(|r| (r.effect || r.place.is_some()) && !is_test(r))
+        .collect())
 }
 
 /// Whether a reply is about our password, credit or permission: HTTP 401 to 403, SMTP 530 and 535.

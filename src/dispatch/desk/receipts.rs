@@ -8,6 +8,7 @@ use oyez_domain::inbound::Inbound;
 use oyez_domain::ledger::{ReceiptAbout, ReceiptRecord, Received, WrittenBack};
 use oyez_domain::receipt::{Callback, CallbackRefusal, LARGEST_CALLBACK, Receipt, ReceiptKey};
 use oyez_domain::subscriber::Heard;
+use oyez_domain::test_message::TESTS;
 
 impl Desk {
     /// The largest callback that a channel's adapter reads, in bytes.
@@ -72,6 +73,10 @@ impl Desk {
                 ReceiptKey::ProviderId(id) => Some(ReceiptAbout::ProviderId(channel.clone(), id)),
             };
             match about {
+                // A test message is no delivery: nothing follows from its receipt.
+                Some(ReceiptAbout::Delivery(TESTS, _)) => {
+                    tracing::info!(channel.name = %channel, status = ?receipt.status, "receipt of a test message");
+                }
                 Some(about) => records.push(ReceiptRecord {
                     about,
                     at: self.clock.wall(),

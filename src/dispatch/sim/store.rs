@@ -10,6 +10,7 @@ mod record;
 mod release;
 mod state;
 mod take;
+mod test_message;
 mod writing;
 
 use super::bugs::Bugs;

@@ -5,6 +5,7 @@ use crate::address::AddressKind;
 use crate::channel::ChannelName;
 use crate::id::{BroadcastId, Ordinal, UpdateId};
 use crate::outcome::Reason;
+use crate::test_message::{TestAnnounced, TestOrder, TestResult};
 use crate::time::Wall;
 use crate::update::Update;
 use serde::{Deserialize, Serialize};
@@ -163,6 +164,23 @@ pub trait Releases {
     ) -> Answer<'a, Done<u64>>;
     /// What `decide_unknown` would settle, oldest update first.
     fn unknowns<'a>(&'a self, which: &'a UnknownFilter) -> Answer<'a, Vec<UnknownGroup>>;
+    /// Notes durably that a test message is about to leave, before it does: audit entry and idempotency record. `NotFound`
+    /// for a partner that is none; `State` while everything is held, for an address that must not be used, and beyond
+    /// [`TESTS_PER_HOUR`](crate::test_message::TESTS_PER_HOUR).
+    fn announce_test<'a>(
+        &'a self,
+        test: &'a TestOrder,
+        key: &'a Idempotency,
+        by: &'a By,
+    ) -> Answer<'a, TestAnnounced>;
+    /// Keeps what came of an announced test message, for the record and for a repeat of the request.
+    fn record_test<'a>(
+        &'a self,
+        test: &'a TestOrder,
+        result: &'a TestResult,
+        key: &'a Idempotency,
+        by: &'a By,
+    ) -> Answer<'a, ()>;
     /// What is held: channels by name with the reason, and the whole system under `None`.
     fn holds(&self) -> Answer<'_, Vec<(Option<ChannelName>, String)>>;
 }

@@ -62,7 +62,7 @@ async fn without_the_token_nothing_is_told_and_nothing_done() {
             }
         }
     }
-    assert_eq!(seen, 42 * 4);
+    assert_eq!(seen, 43 * 4);
 }
 
 #[tokio::test]

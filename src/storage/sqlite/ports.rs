@@ -9,7 +9,9 @@ use super::{
     boot, decide, deliveries, disarm, endpoints, evidence, fence, halt, import, incidents,
     left_over,
 };
-use super::{plan, receive, record, release, replies, retry, subscribers, take, views};
+use super::{
+    plan, receive, record, release, replies, retry, subscribers, take, test_message, views,
+};
 use oyez_domain::LedgerError;
 use oyez_domain::address::{Address, AddressKind};
 use oyez_domain::channel::ChannelName;
@@ -26,6 +28,7 @@ use oyez_domain::outcome::Reason;
 use oyez_domain::reference::UpdateReference;
 use oyez_domain::service::Service;
 use oyez_domain::subscriber::{Heard, Imported, NewSubscriber, SuppressionCause};
+use oyez_domain::test_message::{TestAnnounced, TestOrder, TestResult};
 use oyez_domain::time::Wall;
 use oyez_domain::update::Update;
 use rusqlite::Connection;
@@ -193,6 +196,34 @@ impl Releases for SqliteLedger {
     fn unknowns<'a>(&'a self, which: &'a UnknownFilter) -> Answer<'a, Vec<UnknownGroup>> {
         let which = which.clone();
         Box::pin(self.read(move |c| left_over::unknowns(c, &which)))
+    }
+
+    fn announce_test<'a>(
+        &'a self,
+        test: &'a TestOrder,
+        key: &'a Idempotency,
+        by: &'a By,
+    ) -> Answer<'a, TestAnnounced> {
+        let (keys, test, key, by) = (
+            Arc::clone(&self.keys),
+            test.clone(),
+            key.clone(),
+            by.clone(),
+        );
+        Box::pin(self.announce(Purpose::Add, move |c, _| {
+            test_message::announce(c, &keys, &test, &key, &by)
+        }))
+    }
+
+    fn record_test<'a>(
+        &'a self,
+        test: &'a TestOrder,
+        result: &'a TestResult,
+        key: &'a Idempotency,
+        by: &'a By,
+    ) -> Answer<'a, ()> {
+        let (test, result, key, by) = (test.clone(), result.clone(), key.clone(), by.clone());
+        Box::pin(self.write(move |c| test_message::record(c, &test, &result, &key, &by)))
     }
 
     fn holds(&self) -> Answer<'_, Vec<(Option<ChannelName>, String)>> {

@@ -18,6 +18,7 @@ use oyez_domain::outcome::Reason;
 use oyez_domain::reference::UpdateReference;
 use oyez_domain::service::Service;
 use oyez_domain::subscriber::{Heard, Imported, NewSubscriber, SuppressionCause};
+use oyez_domain::test_message::{TestAnnounced, TestOrder, TestResult};
 use oyez_domain::time::Wall;
 use oyez_domain::update::Update;
 
@@ -159,6 +160,31 @@ impl Releases for SimLedger {
 
     fn unknowns<'a>(&'a self, which: &'a UnknownFilter) -> Answer<'a, Vec<UnknownGroup>> {
         Box::pin(self.read("unknowns", move |s| Ok(s.unknowns(which))))
+    }
+
+    fn announce_test<'a>(
+        &'a self,
+        test: &'a TestOrder,
+        key: &'a Idempotency,
+        by: &'a By,
+    ) -> Answer<'a, TestAnnounced> {
+        Box::pin(self.write("announce_test", move |s| {
+            s.fence(self.start)?;
+            s.announce_test(test, key, by.at)
+        }))
+    }
+
+    fn record_test<'a>(
+        &'a self,
+        _: &'a TestOrder,
+        result: &'a TestResult,
+        key: &'a Idempotency,
+        _: &'a By,
+    ) -> Answer<'a, ()> {
+        Box::pin(self.write("record_test", move |s| {
+            s.remember(Some(key), super::state::Answer::Test(Some(result.clone())));
+            Ok(())
+        }))
     }
 
     fn holds(&self) -> Answer<'_, Vec<(Option<ChannelName>, String)>> {

@@ -15,6 +15,7 @@ use oyez_domain::parcel::Secret;
 use oyez_domain::receipt::ReceiptStatus;
 use oyez_domain::service::Service;
 use oyez_domain::subscriber::{NewSubscriber, SuppressionCause};
+use oyez_domain::test_message::TestResult;
 use oyez_domain::time::Wall;
 use oyez_domain::update::Update;
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,6 +49,8 @@ pub(super) struct State {
     pub(super) windows: Vec<Announced>,
     pub(super) holds: BTreeMap<Option<ChannelName>, String>,
     pub(super) resumes: Vec<(Option<ChannelName>, Wall)>,
+    /// Test messages: on which channel, when.
+    pub(super) tests: Vec<(ChannelName, Wall)>,
     /// Receipts that name an identifier no acceptance has brought yet.
     pub(super) parked: Vec<ReceiptRecord>,
 }
@@ -75,6 +78,8 @@ pub(super) enum Answer {
     Release(UpdateId, Vec<(BroadcastId, ChannelName)>),
     /// How many deliveries a decision was about.
     Decided(u64),
+    /// A test message, and what came of it.
+    Test(Option<TestResult>),
 }
 
 impl Answer {
@@ -84,6 +89,7 @@ impl Answer {
             Self::Incident(id) => id.to_string(),
             Self::Update(id) | Self::Release(id, _) => id.to_string(),
             Self::Decided(many) => format!("{many} deliveries"),
+            Self::Test(_) => "a test message".to_owned(),
         }
     }
 }
