@@ -177,6 +177,19 @@ impl Address {
         Self { kind, text }
     }
 
+    /// What stands in place of a stored address that cannot be opened any more.
+    pub fn unreadable(kind: AddressKind) -> Self {
+        Self {
+            kind,
+            text: String::new(),
+        }
+    }
+
+    /// Whether what was stored could not be opened.
+    pub fn is_unreadable(&self) -> bool {
+        self.text.is_empty()
+    }
+
     /// Its kind.
     pub fn kind(&self) -> AddressKind {
         self.kind

@@ -43,6 +43,7 @@ pub fn judge(evidence: &Evidence) -> Verdict {
         verdict.recipients += counts.asked;
         verdict.accepted += counts.accepted;
         verdict.unknown += counts.unknown;
+        verdict.unreadable += case.unreadable();
         verdict.duplicates += case.duplicates();
         verdict.duplicate_bound += evidence.unclean_ends * case.bound();
     }

@@ -136,9 +136,16 @@ fn text(verdict: &Verdict) -> String {
         let found = verdict.invariants.iter().filter(|j| j.finding == finding);
         found.count()
     };
+    let unreadable = match verdict.unreadable {
+        0 => String::new(),
+        many => format!(
+            "\n{} stored addresses cannot be opened with this key: whether what was sent for them went to them is not judged.",
+            terminal::count(many)
+        ),
+    };
     format!(
         "{}\n\n{} recipients: {} accepted, {} lost, {} unknown, {} duplicates of at most {}.\n\
-         {} of {} held, {} violated, {} not checkable from this evidence.",
+         {} of {} held, {} violated, {} not checkable from this evidence.{unreadable}",
         lines.join("\n"),
         terminal::count(verdict.recipients),
         terminal::count(verdict.accepted),

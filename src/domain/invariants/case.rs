@@ -120,6 +120,13 @@ impl<'a> Case<'a> {
             .sum()
     }
 
+    /// Recipients whose stored address cannot be opened.
+    pub(super) fn unreadable(&self) -> u64 {
+        let audience = self.evidence.audience.iter();
+        let unreadable = audience.filter(|recipient| recipient.address.is_unreadable());
+        u64::try_from(unreadable.count()).unwrap_or(u64::MAX)
+    }
+
     /// D.
     pub(super) fn bound(&self) -> u64 {
         u64::from(self.evidence.view.duplicate_bound)

@@ -99,6 +99,7 @@ fn is_for(written: &str, address: &Address) -> bool {
         digits.take(TOLD_APART_BY).collect()
     };
     written.is_empty()
+        || address.is_unreadable()
         || match address.kind() {
             AddressKind::Email => written.eq_ignore_ascii_case(ours),
             AddressKind::Account => written == ours,

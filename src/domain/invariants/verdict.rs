@@ -43,6 +43,9 @@ pub struct Verdict {
     pub duplicate_bound: u64,
     /// May have been sent, and not sent again by itself.
     pub unknown: u64,
+    /// Recipients whose stored address cannot be opened: whether what was sent went to them cannot be judged.
+    #[serde(default)]
+    pub unreadable: u64,
     /// Invariants that do not hold, in words.
     pub violations: Vec<String>,
     /// Every invariant.

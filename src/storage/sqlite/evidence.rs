@@ -5,6 +5,7 @@ use super::fault::{Step, corrupt};
 use super::views::view;
 use super::words::{code_from, moment_after, reason_from, status_from};
 use crate::key::Keys;
+use oyez_domain::address::Address;
 use oyez_domain::channel::ChannelName;
 use oyez_domain::id::{BroadcastId, IncidentId, Ordinal, UpdateId};
 use oyez_domain::ledger::{
@@ -104,7 +105,10 @@ fn audience(connection: &Connection, keys: &Keys, broadcast: &Broadcast) -> Step
             Ok(Recipient {
                 ordinal: Ordinal(row.get(0)?),
                 address_id: row.get(1)?,
-                address: keys.open_address(broadcast.carries, &hash, &sealed)?,
+                // One that cannot be opened must not keep the judge from all the others.
+                address: keys
+                    .open_address(broadcast.carries, &hash, &sealed)
+                    .unwrap_or_else(|_| Address::unreadable(broadcast.carries)),
                 stops: since.map(still).into_iter().collect(),
             })
         },

@@ -53,3 +53,19 @@ async fn an_address_that_cannot_be_opened_is_set_aside_and_everybody_else_served
     assert_eq!(view.reasons, [(Reason::Unreadable, 4)]);
     assert_eq!((view.in_flight, view.counts.pending), (0, 0));
 }
+
+#[tokio::test]
+async fn the_judge_sees_everybody_else_when_an_address_cannot_be_opened() {
+    let scratch = Scratch::new();
+    let mut stage = Stage::with_people(&scratch, 4).await;
+    let released = stage.release(&Plan::default()).await;
+    spoil(&scratch, &[2]);
+    let evidence = stage
+        .ledger
+        .evidence(released.broadcasts[0].0)
+        .await
+        .unwrap();
+    let audience = evidence.audience.iter();
+    let unreadable: Vec<_> = audience.map(|r| r.address.is_unreadable()).collect();
+    assert_eq!(unreadable, [false, false, true, false]);
+}
