@@ -2,7 +2,7 @@
 
 use crate::exit::{Exit, Failure};
 use crate::settings::{ChannelConfig, Settings, nearest};
-use config::{Config, ConfigError, Map, Source, Value};
+use config::{Config, ConfigError, Map, Source, Value, ValueKind};
 use oyez_channels::registry::KINDS;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -19,6 +19,9 @@ const SECTIONS: [&str; 8] = [
     "log",
     "channels",
 ];
+
+/// Keys whose numbers may have parts.
+const IN_PARTS: [&str; 2] = ["rate_per_second", "price_pence"];
 
 /// What was read and not yet understood, and the faults found on the way.
 struct Sections<'a> {
@@ -76,7 +79,38 @@ impl Sections<'_> {
             self.faults.push(format!("[{name}] is missing"));
             return None;
         };
+        self.refuse_parts(name, "", &value);
         self.keep(name, value.try_deserialize())
+    }
+
+    /// Refuses parts of a number where whole ones are counted: what reads the value would drop them in silence.
+    fn refuse_parts(&mut self, section: &str, key: &str, value: &Value) {
+        match &value.kind {
+            ValueKind::Float(number) if number.fract() != 0.0 && !IN_PARTS.contains(&key) => {
+                let place = self.place(key);
+                self.faults.push(format!(
+                    "{place}[{section}] `{key}` is {number}, but must be a whole number"
+                ));
+            }
+            ValueKind::Table(table) => {
+                for (key, value) in table {
+                    self.refuse_parts(section, key, value);
+                }
+            }
+            ValueKind::Array(list) => {
+                for value in list {
+                    self.refuse_parts(section, key, value);
+                }
+            }
+            ValueKind::Float(_)
+            | ValueKind::Nil
+            | ValueKind::Boolean(_)
+            | ValueKind::I64(_)
+            | ValueKind::I128(_)
+            | ValueKind::U64(_)
+            | ValueKind::U128(_)
+            | ValueKind::String(_) => {}
+        }
     }
 
     fn channels(&mut self) -> BTreeMap<String, ChannelConfig> {
@@ -87,7 +121,9 @@ impl Sections<'_> {
         let tables: Option<BTreeMap<String, Value>> =
             self.keep("channels", value.try_deserialize());
         for (name, value) in tables.into_iter().flatten() {
-            let channel = self.keep(&format!("channels.{name}"), value.try_deserialize());
+            let section = format!("channels.{name}");
+            self.refuse_parts(&section, "", &value);
+            let channel = self.keep(&section, value.try_deserialize());
             channels.extend(channel.map(|channel| (name, channel)));
         }
         channels

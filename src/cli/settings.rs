@@ -228,6 +228,14 @@ impl Settings {
                 "say who runs this instance",
             ));
         }
+        let public = url::Url::parse(&self.organisation.public_url);
+        if !public.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
+            faults.push(Refusal::new(
+                "organisation.public_url",
+                "malformed_url",
+                "it begins with https:// and names the public site, such as https://status.example.gov.uk",
+            ));
+        }
         if jiff::tz::TimeZone::get(&self.organisation.time_zone).is_err() {
             faults.push(Refusal::new(
                 "organisation.time_zone",
@@ -358,6 +366,41 @@ mod tests {
                 .filter(|fault| !matches!(fault.code.as_str(), "unreadable" | "not_a_folder"))
                 .collect();
             assert!(other.is_empty(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_number_is_never_dropped_in_silence() {
+        let with = |pace: &str| {
+            let toml = format!("[channels.a]\npace = {pace}\n[channels.a.via.webhook]\n");
+            read(&toml, &[]).map(|settings| settings.channels.len())
+        };
+        assert_eq!(
+            with("{ rate_per_second = 1.5, concurrency = 2 }").unwrap(),
+            1
+        );
+        let failure = with("{ rate_per_second = 1.5, concurrency = 1.5 }").unwrap_err();
+        assert!(failure.what.contains("`concurrency`"), "{}", failure.what);
+        let failure = read("[engine]\npage_rows = 7.5\n", &[]).unwrap_err();
+        assert!(failure.what.contains("`page_rows`"), "{}", failure.what);
+    }
+
+    #[test]
+    fn the_public_site_is_a_web_address() {
+        for (url, right) in [
+            ("https://status.example.gov.uk", true),
+            ("http://localhost:8080", true),
+            ("status.example.gov.uk", false),
+            ("ftp://status.example.gov.uk", false),
+            ("javascript:alert(1)", false),
+            ("", false),
+        ] {
+            let toml = format!("[organisation]\npublic_url = {url:?}\n");
+            let faults = read(&toml, &[]).unwrap().check();
+            let named = faults
+                .iter()
+                .any(|fault| fault.field == "organisation.public_url");
+            assert_eq!(named, !right, "{url}: {faults:?}");
         }
     }
 
