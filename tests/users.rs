@@ -20,7 +20,9 @@ fn a_person_gets_a_link_and_stands_in_the_list_with_what_each_may_do() {
     assert!(none.contains("oyez user add"), "{none}");
     let added = town.oyez(&ADD).exits(0);
     assert!(
-        added.contains("/console/set-up/") && added.contains("once"),
+        added.contains("/console/set-up/")
+            && added.contains("once")
+            && !added.contains("oyez serve"),
         "{added}"
     );
     let listed = town.oyez(&["user", "list"]).exits(0);
@@ -44,6 +46,10 @@ fn a_person_gets_a_link_and_stands_in_the_list_with_what_each_may_do() {
 fn whoever_is_locked_out_gets_a_new_link_and_whoever_left_none() {
     let town = Town::new();
     let first = town.json(&ADD)["link"].clone();
+    let quiet = town
+        .oyez(&["user", "recover", "officer1@example.org"])
+        .exits(0);
+    assert!(quiet.contains("while `oyez serve` runs"), "{quiet}");
     let serve = town.serve();
     let again = town.json(&["user", "recover", "officer1@example.org"]);
     assert_ne!(again["link"], first);

@@ -27,7 +27,7 @@ async fn carry_out(door: &Door, command: User) -> anyhow::Result<(Value, String)
         User::Add { email, name, may } => {
             let user = json!({"email": email, "name": name, "permissions": may});
             let answer = door.post(&["users"], &user, None).await?;
-            let said = invitation(&answer);
+            let said = invitation(door, &answer);
             (answer, said)
         }
         User::List => {
@@ -39,7 +39,7 @@ async fn carry_out(door: &Door, command: User) -> anyhow::Result<(Value, String)
             let answer = door
                 .post(&["users", &user, "recover"], &json!({}), None)
                 .await?;
-            let said = invitation(&answer);
+            let said = invitation(door, &answer);
             (answer, said)
         }
         User::Disable { user } => {
@@ -59,9 +59,14 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_default()
 }
 
-fn invitation(answer: &Value) -> String {
+fn invitation(door: &Door, answer: &Value) -> String {
+    let serve = if door.nothing_sends() {
+        "\nThe link opens while `oyez serve` runs, which it does not at the moment."
+    } else {
+        ""
+    };
     format!(
-        "{} sets up the account with this link, once, until {}:\n{}\nGive it to nobody else.",
+        "{} sets up the account with this link, once, until {}:\n{}\nGive it to nobody else.{serve}",
         text(&answer["user"], "name"),
         text(answer, "until"),
         text(answer, "link"),
