@@ -47,7 +47,7 @@ impl Manner {
             401 | 407 => refused(Reason::AuthFailed),
             402 => refused(Reason::NoCredit),
             // We are known, but may not do this; or just not this one.
-            403 | 404 | 405 | 406 | 415 => refused(Reason::Misconfigured),
+            403 | 404 => refused(Reason::Misconfigured),
             408 => Outcome::Deferred {
                 reason: Reason::Timeout,
             },
@@ -192,7 +192,7 @@ mod tests {
             let expected = match status {
                 401 | 407 => ("channel_refused", Reason::AuthFailed),
                 402 => ("channel_refused", Reason::NoCredit),
-                403 | 404 | 405 | 406 | 410 | 415 => ("channel_refused", Reason::Misconfigured),
+                403 | 404 | 410 => ("channel_refused", Reason::Misconfigured),
                 408 => ("deferred", Reason::Timeout),
                 409 | 421 | 425 => ("deferred", Reason::TryLater),
                 413 | 414 | 431 => ("bad_message", Reason::TooLong),
