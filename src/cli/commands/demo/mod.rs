@@ -1,5 +1,6 @@
 //! `oyez demo`: the whole thing at work on this machine, against providers played locally.
 
+mod kinds;
 mod story;
 mod town;
 mod verdict;
@@ -39,8 +40,13 @@ pub(crate) async fn run(args: &Demo, global: &Global) -> anyhow::Result<Exit> {
     let web = story.serve_pages(&app, &tasks, end.clone())?;
     let (desk, engine) = app.start().await?;
     if !global.json {
+        let more = if args.every_kind {
+            ", by every other kind of channel there is"
+        } else {
+            ""
+        };
         say(format!(
-            "oyez demo: one update to {} made-up residents by email and SMS, Mastodon and two neighbouring boroughs.",
+            "oyez demo: one update to {} made-up residents by email and SMS{more}, Mastodon and two neighbouring boroughs.",
             terminal::count(u64::from(args.recipients))
         ));
         say(

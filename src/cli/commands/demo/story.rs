@@ -1,6 +1,6 @@
 //! The story of the demonstration: the update, the local providers, and settings that join the two.
 
-use super::{Release, town};
+use super::{Release, kinds, town};
 use crate::app::App;
 use crate::args::Demo;
 use crate::clock::SystemRandom;
@@ -86,7 +86,10 @@ impl Story {
                 .map(|(name, secret)| (name.clone(), oyez_sandbox::Secret::new(secret.clone())))
                 .collect(),
         };
-        let scenario = script.scenario();
+        let mut scenario = script.scenario();
+        if args.every_kind {
+            kinds::join(&mut scenario);
+        }
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let sandbox = Sandbox::start(SandboxSettings {
             smtp: any,
@@ -251,6 +254,7 @@ impl Own<'_> {
                 toml,
                 "[channels.{FOLDER}.via.file]\nfolder = {parcels:?}\ncarries = \"email\""
             )?;
+            toml.push_str(&kinds::toml(http, self.rate)?);
         }
         Ok(toml)
     }
@@ -268,4 +272,44 @@ fn webhook_secret() -> String {
     let mut bytes = [0; 32];
     SystemRandom.fill(&mut bytes);
     format!("whsec_{}", data_encoding::BASE64.encode(&bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use oyez_channels::registry::KINDS;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_kind_means_every_kind_in_the_registry() {
+        let folder = tempfile::tempdir().unwrap();
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+        let own = Own {
+            data_dir: folder.path().join("store"),
+            web: any,
+            smtp: any,
+            http: any,
+            parcels: Some(folder.path()),
+            rate: None,
+            token: "0123456789abcdef",
+            receipt_token: "r",
+            social_token: "s",
+        };
+        let sources = Sources {
+            overlays: vec![SETTINGS.to_owned(), own.toml().unwrap()],
+            ..Sources::default()
+        };
+        let settings = sources.read().unwrap();
+        let faults = settings
+            .channels
+            .values()
+            .flat_map(|channel| channel.via.check());
+        assert_eq!(faults.collect::<Vec<_>>(), []);
+        let shown = settings.channels.values().map(|channel| channel.via.kind());
+        let known = KINDS.iter().map(|kind| kind.kind);
+        assert_eq!(
+            shown.collect::<BTreeSet<_>>(),
+            known.collect::<BTreeSet<_>>()
+        );
+    }
 }

@@ -68,7 +68,7 @@ fn expected(story: &Story, channel: &str, residents: u32) -> Expected {
             .expected(channel, numbers.map(DemoScript::mobile_of)),
         PARTNERS => story.scenario.expected(channel, NEIGHBOURS),
         SOCIAL => story.scenario.expected(channel, [SOCIAL]),
-        _ => Expected::default(),
+        _ => super::kinds::expected(&story.scenario, channel, residents).unwrap_or_default(),
     }
 }
 
