@@ -1,7 +1,9 @@
 //! What an author wrote reaches each channel as it is, or as somebody was shown it would be.
 
+use crate::adapters;
 use crate::support::Town;
-use serde_json::Value;
+use oyez_domain::notice::Notice;
+use serde_json::{Value, json};
 
 /// A town with one mobile number, whose gateway carries the GSM alphabet alone and two parts.
 fn town() -> Town {
@@ -112,4 +114,27 @@ fn a_short_version_stands_where_the_whole_has_no_room() {
     );
     town.oyez(&["update", "new", "--headline", "x", "--short", "no language"])
         .fails(2, &["names no language"]);
+}
+
+#[test]
+fn the_demonstration_keeps_the_digits_of_a_number_in_order_beside_arabic() {
+    let settings = json!({
+        "url": "http://127.0.0.1:9/", "id_pointer": "/id",
+        "body": { "kind": "json", "template": r#"{"to":"{to}","text":"{text}"}"# },
+    });
+    let notice = Notice {
+        language: "ar".to_owned(),
+        ..adapters::notice(json!({}))
+    };
+    let rendered = adapters::channel("sms_http", settings)
+        .render(&notice)
+        .unwrap();
+    let text = &rendered.preview;
+    assert!(text.contains("020\u{a0}7641\u{a0}6000"), "{text:?}");
+    assert!(text.ends_with("status.example.gov.uk 7QX-4HM"), "{text:?}");
+    assert!(rendered.fit.numbers_held);
+    assert!(
+        rendered.fit.foldings.is_empty(),
+        "nothing became another sign"
+    );
 }

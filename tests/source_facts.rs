@@ -110,13 +110,14 @@ fn leaves(value: &Value, path: String) -> Vec<(String, String)> {
     }
 }
 
-/// What a resident must find of a fact. Nothing for what programs read, and for services, which are judged row by row.
+/// What a resident must find of a fact. Nothing for what programs read, for what is said in another language, and for services,
+/// which are judged row by row.
 fn spoken(path: &str, fact: &str) -> Option<String> {
     match path.split('/').skip(1).collect::<Vec<_>>()[..] {
         ["incident" | "update", "phase"] => Some(fact.parse::<Phase>().unwrap().label().to_owned()),
         ["services", ..]
         | ["update", "incident" | "kind" | "sms" | "next_update_by"]
-        | ["update", "services", _] => None,
+        | ["update", "services" | "short", _] => None,
         _ => Some(fact.to_owned()),
     }
 }

@@ -9,6 +9,9 @@ use oyez_sandbox::DemoScript;
 /// People added in one transaction.
 const SLICE: u32 = 5000;
 
+/// Every so many residents read Arabic, from the third on.
+const READ_ARABIC: (u64, u64) = (20, 3);
+
 /// Fills the ledger with `residents` numbered residents.
 pub(super) async fn populate(desk: &Desk, residents: u32) -> anyhow::Result<()> {
     let by = desk.by("demo");
@@ -35,6 +38,11 @@ fn resident(desk: &Desk, number: u32) -> anyhow::Result<NewSubscriber> {
             Address::uk_telephone(&DemoScript::mobile_of(number))?,
         ],
         topics: Vec::new(),
-        language: "en".to_owned(),
+        language: language(number).to_owned(),
     })
+}
+
+fn language(number: u64) -> &'static str {
+    let (every, rest) = READ_ARABIC;
+    if number % every == rest { "ar" } else { "en" }
 }
