@@ -5,6 +5,7 @@ mod key;
 mod listing;
 mod reports;
 
+use crate::examine;
 use crate::http::{Outlet, Reply, Silence};
 use crate::letter::Letter;
 use crate::registry::{Surroundings, between};
@@ -20,6 +21,7 @@ use oyez_domain::outcome::{Scope, Verdict};
 use oyez_domain::parcel::{Parcel, Secret};
 use oyez_domain::ports::LookUp;
 use oyez_domain::receipt::{Callback, CallbackRefusal, Listed, Receipt};
+use oyez_domain::remark::Remark;
 use oyez_domain::rendered::{Fit, Personal, Rendered};
 use oyez_domain::text::fold::Charset;
 use oyez_domain::{BoxFuture, Channel, Clock, Refusal};
@@ -261,13 +263,37 @@ impl GovukNotify {
 
     /// Whether key, clock and template are right, without sending.
     async fn ask_for_template(&self) -> Result<String, String> {
+        let reply = self.template().await;
+        let reply = reply.map_err(|silence| silence.verdict(Scope::Channel).reply)?;
+        self.read_template(&reply)
+    }
+
+    async fn template(&self) -> Result<Reply, Silence> {
         let path = format!("template/{}", self.settings.template_id);
-        let reply = self
-            .get(&path, &[])
-            .await
-            .map_err(|silence| silence.verdict(Scope::Channel).reply)?;
+        self.get(&path, &[]).await
+    }
+
+    /// Key and template, and the clock, about which the service is strict.
+    async fn look(&self) -> Vec<Remark> {
+        let reply = match self.template().await {
+            Ok(reply) => reply,
+            Err(silence) => return vec![examine::silent(silence)],
+        };
+        let mut remarks = vec![match self.read_template(&reply) {
+            Ok(said) => Remark::ok(said),
+            Err(why) if reply.status == 200 => Remark::fail(
+                why,
+                "mend the template on the service's page, or set template_id",
+            ),
+            Err(why) => examine::refused(why),
+        }];
+        remarks.extend(examine::beside(&reply, self.clock.wall()));
+        remarks
+    }
+
+    fn read_template(&self, reply: &Reply) -> Result<String, String> {
         if reply.status != 200 {
-            return Err(errors::read(&reply, self.clock.wall()).reply);
+            return Err(errors::read(reply, self.clock.wall()).reply);
         }
         let json = reply.json().unwrap_or_default();
         let field = |name: &str| json.get(name).and_then(Value::as_str).unwrap_or("");
@@ -411,6 +437,10 @@ impl Channel for GovukNotify {
 
     fn check(&self) -> BoxFuture<'_, Result<String, String>> {
         Box::pin(self.ask_for_template())
+    }
+
+    fn examine(&self) -> BoxFuture<'_, Vec<Remark>> {
+        Box::pin(self.look())
     }
 
     fn check_signs_in(&self) -> bool {

@@ -1,11 +1,13 @@
 //! The only builder of HTTP clients: guarded, without redirects and proxies, every answer bounded in time and size.
 
+use crate::certificate;
 use crate::classify::retry_after;
 use crate::guard::{Forbidden, Guard, Reach};
 use oyez_domain::Refusal;
 use oyez_domain::outcome::{Outcome, Reason, Scope, Verdict};
 use oyez_domain::time::Wall;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::tls::TlsInfo;
 use reqwest::{Certificate, Client, Method, RequestBuilder, redirect};
 use std::error::Error;
 use std::time::Duration;
@@ -33,6 +35,8 @@ pub(crate) struct Reply {
     pub(crate) headers: HeaderMap,
     /// Its body, cut at 64 KiB; empty when it broke off.
     pub(crate) body: Vec<u8>,
+    /// Until when the server's certificate is valid; nothing in clear text.
+    pub(crate) certificate: Option<Wall>,
 }
 
 /// Why there is no answer.
@@ -103,10 +107,14 @@ impl Outlet {
             }
         }
         body.truncate(MOST_BYTES);
+        let secured = response.extensions().get::<TlsInfo>();
+        let certificate = secured.and_then(TlsInfo::peer_certificate);
+        let certificate = certificate.and_then(certificate::not_after);
         Ok(Reply {
             status: response.status().as_u16(),
             headers: std::mem::take(response.headers_mut()),
             body,
+            certificate,
         })
     }
 }
@@ -176,6 +184,7 @@ fn client(
         .pool_idle_timeout(IDLE)
         .tcp_nodelay(true)
         .http1_only()
+        .tls_info(true)
         .user_agent(concat!("oyez/", "0.1"))
         .build()
 }

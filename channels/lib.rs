@@ -3,8 +3,10 @@
 //! Every adapter has five parts in this order: its `Settings`, its capabilities, `render` (pure), `send`, and
 //! `read_receipts`. [`registry`] is the front door and the only place that knows them all.
 
+mod certificate;
 mod classify;
 mod discord;
+mod examine;
 mod file;
 mod govuk_notify;
 mod guard;

@@ -1,5 +1,6 @@
 //! Mastodon: one public post through `POST /api/v1/statuses`, never twice for the same reference.
 
+mod look;
 mod look_up;
 
 use crate::classify::http::{Answer, Manner};
@@ -17,6 +18,7 @@ use oyez_domain::outcome::{Scope, Verdict};
 use oyez_domain::parcel::{Parcel, Secret};
 use oyez_domain::ports::LookUp;
 use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt};
+use oyez_domain::remark::Remark;
 use oyez_domain::rendered::{Piece, Rendered};
 use oyez_domain::text::measure::{Limit, Measure};
 use oyez_domain::{BoxFuture, Channel, Clock, Refusal};
@@ -309,5 +311,9 @@ impl Channel for Mastodon {
 
     fn check(&self) -> BoxFuture<'_, Result<String, String>> {
         Box::pin(self.ask_instance())
+    }
+
+    fn examine(&self) -> BoxFuture<'_, Vec<Remark>> {
+        Box::pin(self.look())
     }
 }

@@ -21,6 +21,7 @@ use oyez_domain::notice::Notice;
 use oyez_domain::outcome::Verdict;
 use oyez_domain::parcel::{Parcel, Secret};
 use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt, Receipts};
+use oyez_domain::remark::Remark;
 use oyez_domain::rendered::Rendered;
 use oyez_domain::{BoxFuture, Channel, Clock, Refusal};
 use pool::Pool;
@@ -360,6 +361,10 @@ impl Channel for Smtp {
 
     fn check(&self) -> BoxFuture<'_, Result<String, String>> {
         Box::pin(self.pool.check())
+    }
+
+    fn examine(&self) -> BoxFuture<'_, Vec<Remark>> {
+        Box::pin(self.pool.examine())
     }
 
     fn check_signs_in(&self) -> bool {

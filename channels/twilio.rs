@@ -4,6 +4,7 @@ mod errors;
 mod reports;
 mod signature;
 
+use crate::examine;
 use crate::http::{Outlet, Reply, Silence};
 use crate::registry::{Surroundings, between};
 use crate::{secret, sms_text};
@@ -16,6 +17,7 @@ use oyez_domain::notice::Notice;
 use oyez_domain::outcome::{Scope, Verdict};
 use oyez_domain::parcel::{Parcel, Secret};
 use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt};
+use oyez_domain::remark::Remark;
 use oyez_domain::rendered::{Personal, Rendered};
 use oyez_domain::text::fold::Charset;
 use oyez_domain::{BoxFuture, Channel, Clock, Refusal};
@@ -23,6 +25,7 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder};
 use secrecy::SecretString;
 use serde::Deserialize;
+use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -275,6 +278,96 @@ impl Twilio {
         }
     }
 
+    async fn get(&self, url: &Url) -> Result<Reply, Silence> {
+        self.outlet.reply(self.request(Method::GET, url)?).await
+    }
+
+    /// The account, what is left to spend, and the senders of the messaging service.
+    async fn look(&self) -> Vec<Remark> {
+        let account = match self.get(&self.account).await {
+            Ok(reply) => reply,
+            Err(silence) => return vec![examine::silent(silence)],
+        };
+        let now = self.clock.wall();
+        let json = account.json().unwrap_or_default();
+        let mut remarks = match json.get("status").and_then(Value::as_str) {
+            Some("active") => vec![Remark::ok("Twilio takes our key and the account is active")],
+            Some(status) => {
+                let what = format!("Twilio takes our key, but the account is {status}");
+                vec![Remark::fail(
+                    what,
+                    "look at the account's page in Twilio's console",
+                )]
+            }
+            None => return vec![examine::refused(errors::read(&account, now).reply)],
+        };
+        remarks.extend(examine::beside(&account, now));
+        remarks.extend(self.balance().await);
+        remarks.extend(self.senders().await);
+        remarks
+    }
+
+    /// Some keys may send and not see the account's money; that is no fault.
+    async fn balance(&self) -> Option<Remark> {
+        let reply = self.get(&self.at("/Balance.json")).await.ok()?;
+        let json = reply.json()?;
+        let amount = json.get("balance")?.as_str()?.parse().ok()?;
+        let currency = json.get("currency").and_then(Value::as_str);
+        Some(examine::balance(amount, currency.unwrap_or("")))
+    }
+
+    /// The numbers of the messaging service, if one is named: without any, nothing can be sent.
+    async fn senders(&self) -> Option<Remark> {
+        let service = self.settings.messaging_service_sid.as_ref()?;
+        let mut many = 0;
+        for list in ["PhoneNumbers", "AlphaSenders", "ShortCodes"] {
+            let reply = self.get(&self.service(service, list)).await.ok()?;
+            if reply.status == 404 {
+                let what = format!("Twilio knows no messaging service {service}");
+                return Some(Remark::fail(
+                    what,
+                    "set messaging_service_sid to one of this account",
+                ));
+            }
+            let json = reply.json()?;
+            let key = match list {
+                "PhoneNumbers" => "phone_numbers",
+                "AlphaSenders" => "alpha_senders",
+                _ => "short_codes",
+            };
+            many += json.get(key)?.as_array()?.len();
+        }
+        Some(match many {
+            0 => Remark::fail(
+                "the messaging service has no sender: every text would be refused (21704)",
+                "add a number or an approved sender name to it in Twilio's console",
+            ),
+            1 => Remark::ok("the messaging service has 1 sender"),
+            many => Remark::ok(format!("the messaging service has {many} senders")),
+        })
+    }
+
+    fn at(&self, rest: &str) -> Url {
+        let mut url = self.settings.server.clone();
+        let base = url.path().trim_end_matches('/').to_owned();
+        let account = &self.settings.account_sid;
+        url.set_path(&format!("{base}/2010-04-01/Accounts/{account}{rest}"));
+        url
+    }
+
+    /// Messaging services have a host of their own; where another server is set, it stands for that one too.
+    fn service(&self, service: &str, list: &str) -> Url {
+        let mut url = self.settings.server.clone();
+        if url.host_str() == Some("api.twilio.com") {
+            // A host name in place of another one: this cannot fail.
+            url.set_host(Some("messaging.twilio.com"))
+                .unwrap_or_default();
+        }
+        let base = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("{base}/v1/Services/{service}/{list}"));
+        url
+    }
+
     /// Form fields in the order of the documentation.
     fn form(&self, text: &str) -> String {
         let settings = &self.settings;
@@ -336,6 +429,10 @@ impl Channel for Twilio {
 
     fn check(&self) -> BoxFuture<'_, Result<String, String>> {
         Box::pin(self.ask_for_account())
+    }
+
+    fn examine(&self) -> BoxFuture<'_, Vec<Remark>> {
+        Box::pin(self.look())
     }
 
     fn check_signs_in(&self) -> bool {

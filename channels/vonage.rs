@@ -3,7 +3,8 @@
 mod signature;
 
 use crate::classify::http::{Answer, Manner, identifier};
-use crate::http::{Outlet, Reply};
+use crate::examine;
+use crate::http::{Outlet, Reply, Silence};
 use crate::registry::{Surroundings, between};
 use crate::{secret, sms_text};
 use oyez_domain::address::AddressKind;
@@ -15,6 +16,7 @@ use oyez_domain::notice::Notice;
 use oyez_domain::outcome::{Outcome, Reason, Scope, Verdict};
 use oyez_domain::parcel::{Parcel, Secret};
 use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt, ReceiptKey, ReceiptStatus};
+use oyez_domain::remark::Remark;
 use oyez_domain::rendered::{Personal, Rendered};
 use oyez_domain::text::fold::Charset;
 use oyez_domain::text::sms::Encoding;
@@ -274,25 +276,50 @@ impl Vonage {
     }
 
     async fn ask_for_balance(&self) -> Result<String, String> {
+        let reply = self.balance().await;
+        let reply = reply.map_err(|silence| silence.verdict(Scope::Channel).reply)?;
+        let balance = amount(&reply)?;
+        Ok(format!(
+            "Vonage takes our key; the balance is {balance:.2}."
+        ))
+    }
+
+    /// Key and secret, what is left to spend in euros, and what stands beside the answer.
+    async fn look(&self) -> Vec<Remark> {
+        let reply = match self.balance().await {
+            Ok(reply) => reply,
+            Err(silence) => return vec![examine::silent(silence)],
+        };
+        let mut remarks = match amount(&reply) {
+            Ok(amount) => vec![
+                Remark::ok("Vonage takes our key"),
+                examine::balance(amount, "EUR"),
+            ],
+            Err(why) => vec![examine::refused(why)],
+        };
+        remarks.extend(examine::beside(&reply, self.clock.wall()));
+        remarks
+    }
+
+    async fn balance(&self) -> Result<Reply, Silence> {
         let mut url = self.url("account/get-balance");
         url.query_pairs_mut()
             .append_pair("api_key", &self.settings.api_key)
             .append_pair("api_secret", self.secret.reveal());
-        let reply = match self.outlet.request(Method::GET, url) {
-            Ok(request) => self.outlet.reply(request).await,
-            Err(silence) => Err(silence),
-        };
-        let reply = reply.map_err(|silence| silence.verdict(Scope::Channel).reply)?;
-        match reply.json().and_then(|json| json.get("value")?.as_f64()) {
-            Some(balance) => Ok(format!(
-                "Vonage takes our key; the balance is {balance:.2}."
-            )),
-            None if reply.status == 401 => Err("Vonage refuses the key or the secret".to_owned()),
-            None => Err(format!(
-                "Vonage answered {} without a balance",
-                reply.status
-            )),
-        }
+        let request = self.outlet.request(Method::GET, url)?;
+        self.outlet.reply(request).await
+    }
+}
+
+/// The balance in an answer to `account/get-balance`.
+fn amount(reply: &Reply) -> Result<f64, String> {
+    match reply.json().and_then(|json| json.get("value")?.as_f64()) {
+        Some(balance) => Ok(balance),
+        None if reply.status == 401 => Err("Vonage refuses the key or the secret".to_owned()),
+        None => Err(format!(
+            "Vonage answered {} without a balance",
+            reply.status
+        )),
     }
 }
 
@@ -427,6 +454,10 @@ impl Channel for Vonage {
 
     fn check(&self) -> BoxFuture<'_, Result<String, String>> {
         Box::pin(self.ask_for_balance())
+    }
+
+    fn examine(&self) -> BoxFuture<'_, Vec<Remark>> {
+        Box::pin(self.look())
     }
 
     fn check_signs_in(&self) -> bool {

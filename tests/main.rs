@@ -31,6 +31,7 @@ mod panics;
 mod partners_apart;
 mod peers;
 mod privacy;
+mod providers_checked;
 mod public_export;
 mod queue_truth;
 mod receipts;

@@ -48,7 +48,7 @@ fn one(value: &str, now: Wall) -> Duration {
 }
 
 /// The three forms of an HTTP-date (RFC 9110 §5.6.7).
-fn date(value: &str) -> Option<Wall> {
+pub(crate) fn date(value: &str) -> Option<Wall> {
     let plain = value.strip_suffix(" GMT").unwrap_or(value);
     [
         "%a, %d %b %Y %H:%M:%S",

@@ -7,6 +7,7 @@ use super::stage::{Play, Stage, answer};
 use crate::fixture::{NOW, channel, notice_with, parcel};
 use oyez_domain::outcome::{Outcome, Scope};
 use oyez_domain::ports::LookUp;
+use oyez_domain::remark::Remark;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -34,6 +35,9 @@ struct Case {
     /// Whether the adapter is to look a message up instead of sending it.
     #[serde(default)]
     look_up: bool,
+    /// Whether the adapter is to look at the provider instead; it may ask more than once, and gets this answer each time.
+    #[serde(default)]
+    examine: bool,
     /// What the adapter has to send, where the case is about that.
     #[serde(default)]
     request: Option<Request>,
@@ -103,14 +107,14 @@ async fn play(head: &Head, case: &Case) {
         channel.capabilities().carries,
         &in_place(&head.address),
     );
-    let found = if case.look_up {
-        looked_up(&channel.look_up(&parcel).await)
-    } else {
-        concluded(&channel.send(&parcel).await.outcome)
+    let found = match (case.look_up, case.examine) {
+        (true, _) => looked_up(&channel.look_up(&parcel).await),
+        (false, true) => seen(&channel.examine().await),
+        (false, false) => concluded(&channel.send(&parcel).await.outcome),
     };
     assert_eq!(found, case.outcome, "{name}");
     let heard = stage.heard();
-    assert_eq!(heard.len(), 1, "{name}: one request");
+    assert!(heard.len() == 1 || case.examine, "{name}: one request");
     if let Some(expected) = &case.request {
         let expected_text = |text: &str| {
             text.replace("{reference}", parcel.reference.as_str())
@@ -202,6 +206,14 @@ fn looked_up(answer: &LookUp) -> Value {
         LookUp::NotThere => json!({"found": false}),
         LookUp::CannotTell => json!("cannot_tell"),
     }
+}
+
+/// Level and words of each remark.
+fn seen(remarks: &[Remark]) -> Value {
+    let remarks = remarks.iter();
+    remarks
+        .map(|remark| json!([remark.level, remark.what]))
+        .collect()
 }
 
 #[test]

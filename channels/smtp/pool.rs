@@ -1,13 +1,15 @@
 //! The connections of one channel: so many and no more, kept open, and dropped at the first doubt.
 
 use crate::classify::smtp::{Broken, Stage};
+use crate::examine;
 use crate::smtp::dial::{Failure, Route, Security, dial};
 use crate::smtp::message::Envelope;
 use crate::smtp::session::Session;
 use crate::smtp::wire::Reply;
 use oyez_domain::Clock;
 use oyez_domain::outcome::{Outcome, Verdict};
-use oyez_domain::time::Boot;
+use oyez_domain::remark::Remark;
+use oyez_domain::time::{Boot, Wall};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -61,9 +63,34 @@ impl Pool {
 
     /// Connects and signs in without sending anything.
     pub(crate) async fn check(&self) -> Result<String, String> {
+        self.look().await.map(|(said, _)| said)
+    }
+
+    /// The same, with what the relay's certificate and the settings give cause to say.
+    pub(crate) async fn examine(&self) -> Vec<Remark> {
+        let (said, until) = match self.look().await {
+            Ok(seen) => seen,
+            Err(why) => {
+                let fix = "check host, port, tls, username and password of this relay";
+                return vec![Remark::fail(why, fix)];
+            }
+        };
+        let signed_in = match self.route.credentials {
+            Some(_) => " We are signed in.",
+            None => " We do not sign in.",
+        };
+        let ends = until.and_then(|until| examine::certificate(until, self.clock.wall()));
+        let mut remarks = vec![Remark::ok(format!("{said}{signed_in}"))];
+        remarks.extend(ends);
+        remarks
+    }
+
+    /// What there is to say of the relay, and until when its certificate is valid.
+    async fn look(&self) -> Result<(String, Option<Wall>), String> {
         let _permit = self.permits.acquire().await.ok();
         match dial(&self.route).await {
             Ok(session) => {
+                let until = session.certificate();
                 let security = match &self.route.tls {
                     Security::None => "in clear text",
                     Security::Starttls(_) => "secured by STARTTLS",
@@ -75,9 +102,8 @@ impl Pool {
                     "one by one"
                 };
                 session.quit().await;
-                Ok(format!(
-                    "The relay answers, {security}; commands go {groups}."
-                ))
+                let said = format!("The relay answers, {security}; commands go {groups}.");
+                Ok((said, until))
             }
             Err(failure) => {
                 let verdict = failure.verdict(self.clock.wall());

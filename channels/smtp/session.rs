@@ -4,6 +4,7 @@ use crate::classify::smtp::{Broken, Stage};
 use crate::smtp::dial::{Failure, Offers};
 use crate::smtp::message::Envelope;
 use crate::smtp::wire::{Reply, Waits, Wire};
+use oyez_domain::time::Wall;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -41,6 +42,11 @@ impl Session {
     /// Whether another message may be tried: no command unanswered, nothing unasked for, not closing.
     pub(crate) fn is_usable(&self) -> bool {
         self.usable && !self.wire.is_dirty()
+    }
+
+    /// Until when the relay's certificate is valid; nothing in clear text.
+    pub(crate) fn certificate(&self) -> Option<Wall> {
+        self.wire.certificate()
     }
 
     /// What the relay offers.

@@ -1,6 +1,8 @@
 //! The bytes of an SMTP conversation: whole replies in, whole commands out, each under a time limit.
 
+use crate::certificate;
 use crate::classify::smtp::{Broken, Enhanced, Stage};
+use oyez_domain::time::Wall;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -82,6 +84,17 @@ impl Wire {
             stream,
             inbox: Vec::with_capacity(512),
             read: 0,
+        }
+    }
+
+    /// Until when the relay's certificate is valid; nothing in clear text.
+    pub(crate) fn certificate(&self) -> Option<Wall> {
+        match &self.stream {
+            Stream::Plain(_) => None,
+            Stream::Tls(stream) => {
+                let certificates = stream.get_ref().1.peer_certificates()?;
+                certificate::not_after(certificates.first()?)
+            }
         }
     }
 

@@ -26,6 +26,7 @@ pub mod parcel;
 pub mod ports;
 pub mod receipt;
 pub mod reference;
+pub mod remark;
 pub mod rendered;
 pub mod retry;
 pub mod service;

@@ -8,6 +8,7 @@ use crate::notice::Notice;
 use crate::outcome::Verdict;
 use crate::parcel::Parcel;
 use crate::receipt::{Callback, CallbackRefusal, LARGEST_CALLBACK, Listed, Receipt, Receipts};
+use crate::remark::Remark;
 use crate::rendered::Rendered;
 use crate::time::{Boot, Wall};
 use std::future::Future;
@@ -117,6 +118,17 @@ pub trait Channel: Send + Sync {
 
     /// Talks to the provider without sending; what a person should know, or what is wrong.
     fn check(&self) -> BoxFuture<'_, Result<String, String>>;
+
+    /// The same for a person who looks at the settings: everything that the provider lets one see without sending
+    /// (credentials, limits, balance, senders, certificates, clocks), one remark a thing.
+    fn examine(&self) -> BoxFuture<'_, Vec<Remark>> {
+        Box::pin(async {
+            vec![match self.check().await {
+                Ok(answer) => Remark::ok(answer),
+                Err(why) => Remark::fail(why, ""),
+            }]
+        })
+    }
 
     /// Whether `check` signs in, so that it fails while the provider refuses our credentials.
     fn check_signs_in(&self) -> bool {

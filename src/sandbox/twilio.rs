@@ -35,9 +35,22 @@ fn account(path: &str) -> Option<(&str, &str)> {
 pub(crate) fn serves(path: &str, post: bool) -> bool {
     match account(path) {
         Some((_, "/Messages.json")) => post,
-        Some((_, ".json")) => !post,
-        Some(_) | None => false,
+        Some((_, ".json" | "/Balance.json")) => !post,
+        Some(_) => false,
+        None => !post && senders(path).is_some(),
     }
+}
+
+/// The list of a messaging service in `v1/Services/MG…/LIST`, under the name that it has in the answer.
+fn senders(path: &str) -> Option<&'static str> {
+    let (service, list) = path.strip_prefix("v1/Services/")?.split_once('/')?;
+    let name = match list {
+        "PhoneNumbers" => "phone_numbers",
+        "AlphaSenders" => "alpha_senders",
+        "ShortCodes" => "short_codes",
+        _ => return None,
+    };
+    service.starts_with("MG").then_some(name)
 }
 
 pub(crate) fn to_and_key(request: &Request) -> (String, String) {
@@ -77,6 +90,16 @@ pub(crate) fn answer(request: &Request, path: &str, play: &ChannelPlay, id: &str
     if !is_signed_in(request, sid, play) {
         return refused(401, 20003, "Authenticate");
     }
+    if let Some(list) = senders(path) {
+        let sender = json!({"sid": format!("PN{id:0>32}"), "phone_number": "+447700900999"});
+        let sender = Some(sender).filter(|_| list == "phone_numbers");
+        let body = json!({list: Vec::from_iter(sender), "meta": {"page": 0, "page_size": 50, "key": list}});
+        return Outcome::refused(200, body.to_string());
+    }
+    if path.ends_with("/Balance.json") {
+        let body = json!({"account_sid": sid, "balance": "62.50", "currency": "GBP"});
+        return Outcome::refused(200, body.to_string());
+    }
     if path.ends_with("/Messages.json") {
         send(request, id)
     } else {
@@ -96,7 +119,9 @@ fn is_signed_in(request: &Request, sid: &str, play: &ChannelPlay) -> bool {
         return false;
     };
     let token = play.script.bearer_token.as_ref();
-    (user == sid || user.starts_with("SK")) && token.is_none_or(|token| token.reveal() == password)
+    // A messaging service is asked for without the account's name in the path.
+    let known = user == sid || user.starts_with("SK") || (sid.is_empty() && user.starts_with("AC"));
+    known && token.is_none_or(|token| token.reveal() == password)
 }
 
 fn send(request: &Request, id: &str) -> Outcome {

@@ -10,6 +10,7 @@ use crate::terminal;
 use oyez_dispatch::settings::ConfiguredChannel;
 use oyez_domain::Clock;
 use oyez_domain::ledger::Subscribers;
+use oyez_domain::remark::{Level, Remark};
 use oyez_storage::OpenError;
 use serde::Serialize;
 use std::path::Path;
@@ -19,15 +20,6 @@ use tokio::task::JoinSet;
 
 /// The longest one provider may take.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// How one thing is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Level {
-    Ok,
-    Warn,
-    Fail,
-}
 
 /// One line of the answer.
 #[derive(Debug, Serialize)]
@@ -49,6 +41,16 @@ impl Line {
             detail: detail.into(),
             fix,
         }
+    }
+
+    /// What a channel says of itself.
+    fn of(name: &str, remark: Remark) -> Self {
+        let see = format!("see [channels.{name}] in the configuration");
+        let fix = match (remark.level, remark.fix) {
+            (Level::Fail, fix) if fix.is_empty() => see,
+            (Level::Ok | Level::Warn | Level::Fail, fix) => fix,
+        };
+        Self::new(name, remark.level, remark.what, &fix)
     }
 
     fn text(&self) -> String {
@@ -283,31 +285,26 @@ async fn providers(channels: Vec<ConfiguredChannel>, offline: bool) -> Vec<Line>
         asked.spawn(async move {
             let name = channel.name.to_string();
             if offline {
-                return Line::new(
+                let kind = channel.adapter.capabilities().kind;
+                return vec![Line::new(
                     &name,
                     Level::Ok,
-                    format!("{}, not asked", channel.adapter.capabilities().kind),
+                    format!("{kind}, not asked"),
                     "",
-                );
+                )];
             }
-            match tokio::time::timeout(PATIENCE, channel.adapter.check()).await {
-                Ok(Ok(answer)) => Line::new(&name, Level::Ok, answer, ""),
-                Ok(Err(why)) => Line::new(
-                    &name,
-                    Level::Fail,
-                    why,
-                    &format!("see [channels.{name}] in the configuration"),
-                ),
-                Err(_) => Line::new(
-                    &name,
-                    Level::Fail,
+            let examined = tokio::time::timeout(PATIENCE, channel.adapter.examine()).await;
+            let remarks = examined.unwrap_or_else(|_| {
+                vec![Remark::fail(
                     format!("no answer within {} s", PATIENCE.as_secs()),
                     "is the provider's address right, and reachable from here?",
-                ),
-            }
+                )]
+            });
+            let remarks = remarks.into_iter();
+            remarks.map(|remark| Line::of(&name, remark)).collect()
         });
     }
-    let mut lines = asked.join_all().await;
+    let mut lines: Vec<Line> = asked.join_all().await.into_iter().flatten().collect();
     lines.sort_by(|a, b| a.thing.cmp(&b.thing));
     lines
 }
