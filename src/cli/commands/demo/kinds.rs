@@ -1,5 +1,6 @@
 //! The further kinds of channel that `--every-kind` shows, each with a provider of its own played locally.
 
+use oyez_dispatch::progress::BroadcastProgress;
 use oyez_sandbox::{ChannelScript, DemoScript, Expected, ReceiptOutcome, ReceiptRule, Scenario};
 use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
@@ -100,6 +101,16 @@ pub(super) fn join(scenario: &mut Scenario) {
     };
     let scripts = FURTHER.map(|further| (further.channel.to_owned(), silent()));
     scenario.channels.extend(scripts);
+}
+
+/// Whether one of these channels reached everybody but those whose number another provider had refused for good by then: such a
+/// number is left alone on every channel, and which come to it before that depends on the moment.
+pub(super) fn left_some_alone(broadcast: &BroadcastProgress) -> bool {
+    let counts = &broadcast.counts;
+    let further = FURTHER
+        .iter()
+        .any(|further| further.channel == broadcast.channel.as_str());
+    further && counts.suppressed > 0 && counts.accepted + counts.suppressed == counts.asked
 }
 
 /// How each recipient ends on one of these channels; nothing for any other channel.

@@ -102,7 +102,9 @@ pub(super) fn judge(
     for broadcast in &progress.broadcasts {
         match broadcast.channel.as_str() {
             FOLDER => disagreements.extend(folder_disagrees(story, broadcast)?),
-            channel if stopped => disagreements.extend(reached_disagrees(channel, broadcast, &log)),
+            channel if stopped || super::kinds::left_some_alone(broadcast) => {
+                disagreements.extend(reached_disagrees(channel, broadcast, &log));
+            }
             channel => {
                 let expected = expected(story, channel, residents);
                 disagreements.extend(expected.disagreements(channel, &log));
