@@ -11,11 +11,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Requests that change something, at a time: two groups of the ledger's writer, so that what the engine has to record
+/// Requests that change something, at a time: one group of the ledger's writer, so that what the engine has to record
 /// never waits for more than that.
-const WRITES: usize = 64;
+const WRITES: usize = 32;
 /// Requests for a public page at a time.
-const READERS: usize = 64;
+const READERS: usize = 16;
 /// Requests of console and API that only look, at a time.
 const LOOKS: usize = 64;
 /// What providers tell, at a time.
