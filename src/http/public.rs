@@ -40,7 +40,7 @@ impl<'a> PlainPage<'a> {
     }
 }
 
-/// The pages and feeds that have one address each: `/`, `/feed.atom`, `/updates.json`.
+/// The pages and feeds that have one address each: `/`, `/history`, `/i/{id}`, `/feed.atom`, `/updates.json`.
 pub(crate) async fn fixed(
     State(house): State<House>,
     uri: Uri,

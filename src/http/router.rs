@@ -43,6 +43,8 @@ pub fn router(house: House) -> Router {
 fn open() -> Router<House> {
     Router::new()
         .route("/", get(public::fixed))
+        .route("/history", get(public::fixed))
+        .route("/i/{incident}", get(public::fixed))
         .route("/feed.atom", get(public::fixed))
         .route("/updates.json", get(public::fixed))
         .route("/u/{reference}", get(public::update))

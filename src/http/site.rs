@@ -7,6 +7,7 @@ mod export;
 mod follow;
 mod listing;
 mod pages;
+mod past;
 mod sheet;
 mod views;
 mod xml;

@@ -226,3 +226,52 @@ async fn an_update_that_is_too_old_to_be_kept_is_looked_up() {
         assert_eq!(fixture.get(unknown).await.status, StatusCode::NOT_FOUND);
     }
 }
+
+#[tokio::test]
+async fn each_incident_and_all_of_them_are_told_in_order() {
+    let fixture = Fixture::new();
+    let empty = fixture.page("/history").await.text;
+    assert!(empty.contains("There is no update yet."));
+    let (first, second) = (fixture.incident().await, fixture.incident().await);
+    for (number, incident) in [&first, &second, &first].into_iter().enumerate() {
+        let draft = json!({ "incident": incident, "headline": format!("Number {number}"),
+            "what_to_do": ["Wait."], "next_update_by": "none" });
+        let draft = fixture.api("POST", "/updates", Some(draft)).await.json();
+        let send = format!("/updates/{}/send", draft["id"].as_str().unwrap());
+        let sent = fixture
+            .keyed("POST", &send, None, Some(&number.to_string()))
+            .await;
+        assert_eq!(sent.status, StatusCode::ACCEPTED, "{}", sent.text);
+        fixture.still.pass(1);
+    }
+    let order = |text: &str| -> Vec<usize> {
+        let mut found: Vec<_> = (0..3)
+            .filter_map(|number| Some((text.find(&format!(">Number {number}</a>"))?, number)))
+            .collect();
+        found.sort_unstable();
+        found.into_iter().map(|(_, number)| number).collect()
+    };
+    let told = fixture.page(&format!("/i/{first}")).await.text;
+    assert_eq!(order(&told), [2, 0]);
+    assert!(
+        told.contains("The full scope of the incident.")
+            && told.contains("We are looking into it.")
+    );
+    assert_eq!(
+        order(&fixture.page(&format!("/i/{second}")).await.text),
+        [1]
+    );
+    let all = fixture.page("/history").await.text;
+    assert_eq!(order(&all), [2, 0, 1]);
+    for incident in [&first, &second] {
+        assert!(all.contains(&format!("href=\"/i/{incident}\"")));
+    }
+    assert!(fixture.page("/").await.text.contains("href=\"/history\""));
+    for unknown in ["/i/inc_01k", "/i/%3Cscript%3E"] {
+        assert_eq!(
+            fixture.get(unknown).await.status,
+            StatusCode::NOT_FOUND,
+            "{unknown}"
+        );
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::pages::{self, Scene};
 use super::sheet::{Sheet, Sort};
-use super::{atom, cap, listing};
+use super::{atom, cap, listing, past};
 use crate::problem::Problem;
 use axum::response::Response;
 use hyper::HeaderMap;
@@ -73,6 +73,14 @@ impl Edition {
             // Two hundred pages in one go would hold up others.
             tokio::task::yield_now().await;
         }
+        for incident in past::incidents(&scene) {
+            put(
+                past::path(incident.id),
+                Sort::Page,
+                past::incident(&scene, incident)?,
+            );
+        }
+        put("/history".to_owned(), Sort::Page, past::history(&scene)?);
         put(
             "/updates.json".to_owned(),
             Sort::Json,

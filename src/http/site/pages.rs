@@ -13,7 +13,7 @@ use oyez_domain::time::Wall;
 use std::sync::Arc;
 
 /// The largest page, in bytes as they are sent.
-pub(super) const LARGEST: usize = 50_000;
+const LARGEST: usize = 50_000;
 /// Earlier updates listed.
 const EARLIER: usize = 20;
 /// Earlier updates listed where room is short.
@@ -155,16 +155,22 @@ impl Scene<'_> {
 
 /// The fullest page that is not too large; the shortest when all are.
 fn fit(page: impl Fn(Fullness) -> Result<String, Problem>) -> Result<String, Problem> {
+    within(&Fullness::ALL, |fullness| page(*fullness))
+}
+
+/// The first page of these, each shorter than the one before, that is not too large; the last one when all are.
+pub(super) fn within<T>(
+    sizes: &[T],
+    page: impl Fn(&T) -> Result<String, Problem>,
+) -> Result<String, Problem> {
     let mut shortest = String::new();
-    for fullness in Fullness::ALL {
-        shortest = page(fullness)?;
+    for size in sizes {
+        shortest = page(size)?;
         if shortest.len() <= LARGEST {
             return Ok(shortest);
         }
     }
-    tracing::warn!(
-        bytes = shortest.len(),
-        "a public page is larger than it should be"
-    );
+    let bytes = shortest.len();
+    tracing::warn!(bytes, "a public page is larger than it should be");
     Ok(shortest)
 }
