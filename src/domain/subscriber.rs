@@ -39,6 +39,22 @@ pub enum SuppressionCause {
 }
 
 impl SuppressionCause {
+    /// Every cause.
+    pub const ALL: [Self; 7] = [
+        Self::OptOut,
+        Self::AddressUnknown,
+        Self::Manual,
+        Self::Complaint,
+        Self::Unreachable,
+        Self::StopWord,
+        Self::EndpointGone,
+    ];
+
+    /// The cause with this code.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|cause| cause.code() == code)
+    }
+
     /// Why an address is left alone when an attempt was refused for this reason, for good.
     pub fn of_refusal(reason: Option<Reason>) -> Self {
         match reason {
@@ -65,13 +81,6 @@ impl SuppressionCause {
             Self::AddressUnknown | Self::Unreachable | Self::EndpointGone => true,
             Self::OptOut | Self::Manual | Self::Complaint | Self::StopWord => false,
         }
-    }
-
-    /// The same of the cause with this code.
-    pub fn is_concluded_code(code: &str) -> bool {
-        [Self::AddressUnknown, Self::Unreachable, Self::EndpointGone]
-            .iter()
-            .any(|cause| cause.code() == code)
     }
 
     /// The code used by programs.

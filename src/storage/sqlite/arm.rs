@@ -242,10 +242,5 @@ pub(super) fn superseded(ordinal: Ordinal, attempt: u32, now: Wall) -> Ending<'s
 }
 
 fn reason_of(cause: &str) -> Reason {
-    use SuppressionCause::{EndpointGone, OptOut, StopWord};
-    let telling = [OptOut, StopWord, EndpointGone];
-    telling
-        .iter()
-        .find(|known| known.code() == cause)
-        .map_or(Reason::Suppressed, |known| known.reason())
+    SuppressionCause::from_code(cause).map_or(Reason::Suppressed, SuppressionCause::reason)
 }

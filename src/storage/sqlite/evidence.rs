@@ -100,7 +100,9 @@ fn audience(connection: &Connection, keys: &Keys, broadcast: &Broadcast) -> Step
             let still = |at| Stop {
                 from: Wall(at),
                 until: None,
-                concluded: cause.is_some_and(|cause| SuppressionCause::is_concluded_code(&cause)),
+                concluded: cause
+                    .and_then(|cause| SuppressionCause::from_code(&cause))
+                    .is_some_and(SuppressionCause::is_concluded),
             };
             Ok(Recipient {
                 ordinal: Ordinal(row.get(0)?),
