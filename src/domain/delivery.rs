@@ -146,39 +146,34 @@ pub fn fold(records: &[Record]) -> DeliveryState {
     // Within one attempt an outcome says more than the announcement, and a withdrawal says the attempt never was: then the one
     // before it decides, whose outcome may have become known only afterwards.
     let rank = |record: &Record| match record {
-        Record::Armed { attempt } => (*attempt, 0),
-        Record::Disarmed { attempt } => (*attempt, 1),
-        Record::Outcome { attempt, .. } => (*attempt, 2),
+        Record::Armed { attempt } | Record::Disarmed { attempt } => (*attempt, 0),
+        Record::Outcome { attempt, .. } => (*attempt, 1),
         Record::Receipt(_) => (0, 0),
     };
-    let withdrawn = |attempt: u32| records.contains(&Record::Disarmed { attempt });
-    let last = |records: &mut dyn Iterator<Item = &Record>| {
-        records.max_by_key(|record| rank(record)).copied()
-    };
+    let withdrawn = records.iter().filter_map(|record| match record {
+        Record::Disarmed { attempt } => Some(*attempt),
+        Record::Armed { .. } | Record::Outcome { .. } | Record::Receipt(_) => None,
+    });
+    let last_withdrawn = withdrawn.max().unwrap_or(0);
     let was = |record: &&Record| match record {
-        Record::Armed { attempt } | Record::Disarmed { attempt } => !withdrawn(*attempt),
-        Record::Outcome { .. } | Record::Receipt(_) => true,
+        Record::Armed { attempt } => !records.contains(&Record::Disarmed { attempt: *attempt }),
+        Record::Outcome { .. } => true,
+        Record::Disarmed { .. } | Record::Receipt(_) => false,
     };
-    let before_it = last(&mut records.iter().filter(was));
-    let was_withdrawn = matches!(last(&mut records.iter()), Some(Record::Disarmed { .. }));
-    match before_it {
-        // What was announced, interrupted and taken up anew is not on its way any more.
-        Some(Record::Armed { .. }) if was_withdrawn => DeliveryState::Waiting,
-        Some(Record::Armed { .. }) => DeliveryState::Sending,
-        None | Some(Record::Receipt(_) | Record::Disarmed { .. }) => {
-            let tried = records
-                .iter()
-                .any(|record| matches!(record, Record::Disarmed { attempt } if *attempt > 1));
-            if tried {
+    match records.iter().filter(was).max_by_key(|record| rank(record)) {
+        Some(Record::Outcome { again: true, .. }) => DeliveryState::Waiting,
+        Some(Record::Outcome {
+            code, again: false, ..
+        }) => settled_by(*code),
+        Some(Record::Armed { attempt }) if *attempt > last_withdrawn => DeliveryState::Sending,
+        // What was announced, interrupted and taken up anew is not on its way any more; nor is what was only taken back.
+        Some(Record::Armed { .. } | Record::Disarmed { .. } | Record::Receipt(_)) | None => {
+            if last_withdrawn > 1 {
                 DeliveryState::Waiting
             } else {
                 DeliveryState::Pending
             }
         }
-        Some(Record::Outcome { again: true, .. }) => DeliveryState::Waiting,
-        Some(Record::Outcome {
-            code, again: false, ..
-        }) => settled_by(code),
     }
 }
 
