@@ -3,7 +3,7 @@
 use super::Store;
 use super::stage::{Stage, at, by, channel, email};
 use oyez_domain::address::Address;
-use oyez_domain::ledger::{Idempotency, NewEndpoint};
+use oyez_domain::ledger::{Idempotency, KeyChange, NewEndpoint};
 use oyez_domain::outcome::OutcomeCode;
 use oyez_domain::parcel::Secret;
 use oyez_domain::subscriber::SuppressionCause;
@@ -103,7 +103,7 @@ pub async fn a_test_message_reaches_nobody_by_accident(store: &dyn Store) {
     assert!(matches!(later, Ok(TestAnnounced::Ready(_))), "{later:?}");
 }
 
-/// A partner's test is signed with the partner's own secret, and goes where the partner is now.
+/// A partner's test is signed with every secret of the partner's that is in force, and goes where the partner is now.
 pub async fn a_partners_test_goes_where_the_partner_is(store: &dyn Store) {
     let stage = Stage::set(store).await;
     let order = TestOrder {
@@ -131,4 +131,17 @@ pub async fn a_partners_test_goes_where_the_partner_is(store: &dyn Store) {
     assert_eq!(ready.address.reveal(), "https://partner.example.org/new");
     assert_eq!(ready.secret.reveal(), "whsec_b");
     assert_eq!(ready.destination, "kensington");
+    let change = KeyChange {
+        name: "kensington".to_owned(),
+        secret: Secret::new("whsec_c"),
+        both_until: at(10),
+    };
+    stage.ledger.change_key(&change, &by(at(4))).await.unwrap();
+    for (name, second, signs) in [("b", 9, "whsec_c whsec_b"), ("c", 10, "whsec_c")] {
+        let announced = announce(&stage, &order, name, second).await.unwrap();
+        let TestAnnounced::Ready(ready) = announced else {
+            panic!("it is new")
+        };
+        assert_eq!(ready.secret.reveal(), signs);
+    }
 }

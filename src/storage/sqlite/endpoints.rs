@@ -83,39 +83,61 @@ fn retire(connection: &Connection, name: &str, kept: Option<i64>, sequence: i64)
     )?)
 }
 
-/// Signs with another secret, and for a while with both.
+/// A partner as it stands.
+pub(super) struct Partner {
+    pub(super) address_id: i64,
+    pub(super) hash: KeyedHash,
+    pub(super) ciphertext: Vec<u8>,
+    /// What signs at the moment, newest first.
+    pub(super) secret: Secret,
+}
+
+impl Partner {
+    /// The partner of this name at `now`; `NotFound` when there is none.
+    pub(super) fn find(connection: &Connection, keys: &Keys, name: &str, now: Wall) -> Step<Self> {
+        let found = connection
+            .prepare_cached(
+                "SELECT a.id, a.keyed_hash, a.ciphertext, e.secret,
+                     CASE WHEN e.previous_until > ?2 THEN e.previous END
+                 FROM endpoint e JOIN address a ON a.id = e.address_id
+                 WHERE e.name = ?1 AND e.current = 1",
+            )?
+            .query_row(params![name, now.0], |row| {
+                let sealed: [Option<Vec<u8>>; 2] = [row.get(3)?, row.get(4)?];
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, sealed))
+            })
+            .optional()?;
+        let (address_id, hash, ciphertext, sealed): (_, KeyedHash, _, _) =
+            found.ok_or_else(|| missing(name))?;
+        let mut secrets = Vec::new();
+        for sealed in sealed.iter().flatten() {
+            secrets.push(keys.open_secret(&hash, sealed)?);
+        }
+        Ok(Self {
+            address_id,
+            hash,
+            ciphertext,
+            secret: Secret::all(&secrets),
+        })
+    }
+}
+
+/// Signs with another secret, and for a while with those before it, too.
 pub(super) fn change_key(
     connection: &Connection,
     keys: &Keys,
     change: &KeyChange,
     by: &By,
 ) -> Step<()> {
-    let found = connection
-        .prepare_cached(
-            "SELECT e.address_id, a.keyed_hash, e.secret,
-                 CASE WHEN e.previous_until > ?2 THEN e.previous END
-             FROM endpoint e JOIN address a ON a.id = e.address_id
-             WHERE e.name = ?1 AND e.current = 1",
-        )?
-        .query_row(params![change.name, by.at.0], |row| {
-            let sealed: [Option<Vec<u8>>; 2] = [row.get(2)?, row.get(3)?];
-            Ok((row.get(0)?, row.get(1)?, sealed))
-        })
-        .optional()?;
-    let (address_id, hash, sealed): (i64, KeyedHash, _) =
-        found.ok_or_else(|| missing(&change.name))?;
-    let mut older = Vec::new();
-    for sealed in sealed.iter().flatten() {
-        older.push(keys.open_secret(&hash, sealed)?);
-    }
-    let older = Secret::all(&older).newest(OLDER_SECRETS);
+    let partner = Partner::find(connection, keys, &change.name, by.at)?;
+    let older = partner.secret.newest(OLDER_SECRETS);
     connection.execute(
         "UPDATE endpoint SET previous = ?4, previous_until = ?2, secret = ?3 WHERE address_id = ?1",
         params![
-            address_id,
+            partner.address_id,
             change.both_until.0,
-            keys.seal_secret(&change.secret, &hash)?,
-            keys.seal_secret(&older, &hash)?
+            keys.seal_secret(&change.secret, &partner.hash)?,
+            keys.seal_secret(&older, &partner.hash)?
         ],
     )?;
     audit(connection, by, "change_endpoint_key", &change.name, "")

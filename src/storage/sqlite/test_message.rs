@@ -1,6 +1,7 @@
 //! Test messages: on record before they leave, few at a time, and never to who must not be written to.
 
 use super::common::{answered, audit, remember};
+use super::endpoints::Partner;
 use super::fault::Step;
 use super::halt;
 use super::subscribers::{is_suppressed, row_with_hash};
@@ -15,7 +16,7 @@ use oyez_domain::test_message::{
     TESTS_PER_HOUR, TestAnnounced, TestOrder, TestReady, TestResult, TestTo,
 };
 use oyez_domain::time::Wall;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 const HOUR_US: i64 = 3_600_000_000;
 
@@ -40,7 +41,7 @@ pub(super) fn announce(
     }
     let (ready, hash) = match &test.to {
         TestTo::Address(address) => person(connection, keys, address)?,
-        TestTo::Partner(name) => partner(connection, keys, name)?,
+        TestTo::Partner(name) => partner(connection, keys, name, by.at)?,
     };
     if is_suppressed(connection, &hash)? {
         let why = "this address must not be written to: it is suppressed".to_owned();
@@ -71,25 +72,21 @@ fn person(connection: &Connection, keys: &Keys, address: &Address) -> Step<(Test
     Ok((ready, hash))
 }
 
-fn partner(connection: &Connection, keys: &Keys, name: &str) -> Step<(TestReady, KeyedHash)> {
-    let row: Option<(i64, KeyedHash, Vec<u8>, Vec<u8>)> = connection
-        .prepare_cached(
-            "SELECT a.id, a.keyed_hash, a.ciphertext, e.secret FROM endpoint e JOIN address a ON a.id = e.address_id
-             WHERE e.name = ?1 AND e.current = 1",
-        )?
-        .query_row([name], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-        })
-        .optional()?;
-    let (id, hash, ciphertext, secret) =
-        row.ok_or_else(|| LedgerError::NotFound(format!("the endpoint {name}")))?;
+fn partner(
+    connection: &Connection,
+    keys: &Keys,
+    name: &str,
+    now: Wall,
+) -> Step<(TestReady, KeyedHash)> {
+    let partner = Partner::find(connection, keys, name, now)?;
+    let kind = AddressKind::Endpoint;
     let ready = TestReady {
-        address: keys.open_address(AddressKind::Endpoint, &hash, &ciphertext)?,
-        address_id: Some(id),
+        address: keys.open_address(kind, &partner.hash, &partner.ciphertext)?,
+        address_id: Some(partner.address_id),
         destination: name.to_owned(),
-        secret: keys.open_secret(&hash, &secret)?,
+        secret: partner.secret,
     };
-    Ok((ready, hash))
+    Ok((ready, partner.hash))
 }
 
 /// Keeps what came of it.

@@ -33,7 +33,7 @@ impl State {
         }
         let ready = match &test.to {
             TestTo::Address(address) => self.ready(address),
-            TestTo::Partner(name) => self.ready_for(name)?,
+            TestTo::Partner(name) => self.ready_for(name, now)?,
         };
         if self.suppressed.contains_key(&ready.address) {
             let why = "this address must not be written to: it is suppressed".to_owned();
@@ -53,7 +53,7 @@ impl State {
         }
     }
 
-    fn ready_for(&self, name: &str) -> LedgerResult<TestReady> {
+    fn ready_for(&self, name: &str, now: Wall) -> LedgerResult<TestReady> {
         let known = (1..).zip(&self.addresses);
         let mut known = known.filter(|(_, known)| known.address.kind() == AddressKind::Endpoint);
         let found = known.find_map(|(row, known)| {
@@ -66,7 +66,7 @@ impl State {
             address: known.address.clone(),
             address_id: Some(row),
             destination: name.to_owned(),
-            secret: partner.secret.clone(),
+            secret: partner.signs(now),
         })
     }
 }
