@@ -12,7 +12,6 @@ use oyez_domain::fitting::{Fitted, Room};
 use oyez_domain::notice::Notice;
 use oyez_domain::outcome::{Outcome, Reason, Scope, Verdict};
 use oyez_domain::parcel::Parcel;
-use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt};
 use oyez_domain::rendered::{Piece, Rendered};
 use oyez_domain::text::measure::{Limit, Measure};
 use oyez_domain::time::Wall;
@@ -20,6 +19,7 @@ use oyez_domain::{BoxFuture, Channel, Clock, Refusal};
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,27 +66,21 @@ impl Settings {
             }
             Some(Host::Ipv4(_) | Host::Ipv6(_)) | None => false,
         };
-        let fault = match () {
-            () if [
-                "webhook.office.com",
-                "outlook.office.com",
-                "outlook.office365.com",
-            ]
-            .into_iter()
-            .any(is_at) =>
-            {
-                "connectors of Office 365 are retired, and said 200 to what they refused; make a workflow in Teams"
-            }
-            () if is_at("logic.azure.com") => {
-                "addresses at logic.azure.com ended on 30 November 2025; copy the workflow's new one from Teams"
-            }
-            () if !url
-                .query_pairs()
-                .any(|(name, value)| name == "sig" && !value.is_empty()) =>
-            {
-                "its sig= is missing; copy the whole address from Teams"
-            }
-            () => return Ok(url),
+        let retired = [
+            "webhook.office.com",
+            "outlook.office.com",
+            "outlook.office365.com",
+        ];
+        let signed =
+            |(name, value): (Cow<'_, str>, Cow<'_, str>)| name == "sig" && !value.is_empty();
+        let fault = if retired.into_iter().any(is_at) {
+            "connectors of Office 365 are retired, and said 200 to what they refused; make a workflow in Teams"
+        } else if is_at("logic.azure.com") {
+            "addresses at logic.azure.com ended on 30 November 2025; copy the workflow's new one from Teams"
+        } else if !url.query_pairs().any(signed) {
+            "its sig= is missing; copy the whole address from Teams"
+        } else {
+            return Ok(url);
         };
         Err(room::malformed(fault))
     }
@@ -232,10 +226,6 @@ impl Channel for Teams {
 
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Verdict> {
         Box::pin(self.post(parcel))
-    }
-
-    fn read_receipts(&self, _: &Callback<'_>) -> Result<Vec<Receipt>, CallbackRefusal> {
-        Err(CallbackRefusal::NotTaken)
     }
 
     fn check(&self) -> BoxFuture<'_, Result<String, String>> {
