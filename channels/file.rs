@@ -8,7 +8,6 @@ use oyez_domain::channel::{
 use oyez_domain::notice::Notice;
 use oyez_domain::outcome::{Outcome, Reason, Scope, Verdict};
 use oyez_domain::parcel::Parcel;
-use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt};
 use oyez_domain::rendered::{Fit, Personal, Rendered};
 use oyez_domain::{BoxFuture, Channel, Refusal};
 use serde::Deserialize;
@@ -158,10 +157,6 @@ impl Channel for Folder {
                 }
             }
         })
-    }
-
-    fn read_receipts(&self, _: &Callback<'_>) -> Result<Vec<Receipt>, CallbackRefusal> {
-        Err(CallbackRefusal::NotTaken)
     }
 
     fn check(&self) -> BoxFuture<'_, Result<String, String>> {

@@ -17,7 +17,6 @@ use oyez_domain::notice::Notice;
 use oyez_domain::outcome::{Scope, Verdict};
 use oyez_domain::parcel::{Parcel, Secret};
 use oyez_domain::ports::LookUp;
-use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt};
 use oyez_domain::remark::Remark;
 use oyez_domain::rendered::{Piece, Rendered};
 use oyez_domain::text::measure::{Limit, Measure};
@@ -303,10 +302,6 @@ impl Channel for Mastodon {
 
     fn look_up<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, LookUp> {
         Box::pin(self.find(parcel))
-    }
-
-    fn read_receipts(&self, _: &Callback<'_>) -> Result<Vec<Receipt>, CallbackRefusal> {
-        Err(CallbackRefusal::NotTaken)
     }
 
     fn check(&self) -> BoxFuture<'_, Result<String, String>> {

@@ -12,7 +12,6 @@ use oyez_domain::fitting::{Fitted, Room};
 use oyez_domain::notice::Notice;
 use oyez_domain::outcome::{Outcome, Reason, Scope, Verdict};
 use oyez_domain::parcel::Parcel;
-use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt};
 use oyez_domain::rendered::{Piece, Rendered};
 use oyez_domain::text::measure::{Limit, Measure};
 use oyez_domain::text::mrkdwn::mrkdwn;
@@ -198,10 +197,6 @@ impl Channel for Slack {
 
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Verdict> {
         Box::pin(self.post(parcel))
-    }
-
-    fn read_receipts(&self, _: &Callback<'_>) -> Result<Vec<Receipt>, CallbackRefusal> {
-        Err(CallbackRefusal::NotTaken)
     }
 
     fn check(&self) -> BoxFuture<'_, Result<String, String>> {

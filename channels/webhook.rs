@@ -11,7 +11,6 @@ use oyez_domain::channel::{Capabilities, Family, IdempotencyClass, LengthUnit, O
 use oyez_domain::notice::Notice;
 use oyez_domain::outcome::{Outcome, Reason, Scope, Verdict};
 use oyez_domain::parcel::Parcel;
-use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt};
 use oyez_domain::rendered::{Fit, Piece, Rendered};
 use oyez_domain::{BoxFuture, Channel, Clock, Refusal};
 use reqwest::Method;
@@ -159,10 +158,6 @@ impl Channel for Webhook {
 
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Verdict> {
         Box::pin(self.post(parcel))
-    }
-
-    fn read_receipts(&self, _: &Callback<'_>) -> Result<Vec<Receipt>, CallbackRefusal> {
-        Err(CallbackRefusal::NotTaken)
     }
 
     fn check(&self) -> BoxFuture<'_, Result<String, String>> {

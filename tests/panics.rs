@@ -7,7 +7,6 @@ use oyez_domain::channel::{Capabilities, Family, IdempotencyClass, LengthUnit, O
 use oyez_domain::notice::Notice;
 use oyez_domain::outcome::{Outcome, Verdict};
 use oyez_domain::parcel::Parcel;
-use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt};
 use oyez_domain::rendered::{Fit, Rendered};
 use oyez_domain::{BoxFuture, Channel, Refusal};
 use serde_json::json;
@@ -51,10 +50,6 @@ impl Channel for Brittle {
             assert_ne!(number.map(|number| number % 16), Some(7), "on purpose");
             Verdict::new(Outcome::Accepted { reference: None }, "taken")
         })
-    }
-
-    fn read_receipts(&self, _: &Callback<'_>) -> Result<Vec<Receipt>, CallbackRefusal> {
-        Err(CallbackRefusal::NotTaken)
     }
 
     fn check(&self) -> BoxFuture<'_, Result<String, String>> {

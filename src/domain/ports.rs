@@ -101,8 +101,10 @@ pub trait Channel: Send + Sync {
         Ok(None)
     }
 
-    /// Verifies and reads a provider's callback.
-    fn read_receipts(&self, callback: &Callback<'_>) -> Result<Vec<Receipt>, CallbackRefusal>;
+    /// Verifies and reads a provider's callback; most networks send none.
+    fn read_receipts(&self, _callback: &Callback<'_>) -> Result<Vec<Receipt>, CallbackRefusal> {
+        Err(CallbackRefusal::NotTaken)
+    }
 
     /// Whether `list` can ask the provider what became of messages whose receipt never came.
     fn lists(&self) -> bool {

@@ -7,7 +7,6 @@ use oyez_domain::channel::{Capabilities, Family, IdempotencyClass, LengthUnit, O
 use oyez_domain::notice::Notice;
 use oyez_domain::outcome::{Outcome, Verdict};
 use oyez_domain::parcel::Parcel;
-use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt};
 use oyez_domain::rendered::{Fit, Rendered};
 use oyez_domain::{BoxFuture, Channel, Refusal};
 use serde_json::Value;
@@ -112,10 +111,6 @@ impl Channel for Wire {
             self.0.taken.fetch_add(1, Ordering::SeqCst);
         }
         Box::pin(std::future::ready(Verdict::new(says, "as the test says")))
-    }
-
-    fn read_receipts(&self, _: &Callback<'_>) -> Result<Vec<Receipt>, CallbackRefusal> {
-        Err(CallbackRefusal::NotTaken)
     }
 
     fn check(&self) -> BoxFuture<'_, Result<String, String>> {

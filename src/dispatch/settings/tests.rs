@@ -6,7 +6,6 @@ use oyez_domain::channel::LengthUnit;
 use oyez_domain::notice::Notice;
 use oyez_domain::outcome::{Outcome, Verdict};
 use oyez_domain::parcel::Parcel;
-use oyez_domain::receipt::{Callback, CallbackRefusal, Receipt};
 use oyez_domain::rendered::Rendered;
 use oyez_domain::{BoxFuture, Channel};
 use std::sync::Arc;
@@ -26,10 +25,6 @@ impl Channel for Paper {
     fn send<'a>(&'a self, _: &'a Parcel) -> BoxFuture<'a, Verdict> {
         let nothing = Outcome::Accepted { reference: None };
         Box::pin(std::future::ready(Verdict::new(nothing, "")))
-    }
-
-    fn read_receipts(&self, _: &Callback<'_>) -> Result<Vec<Receipt>, CallbackRefusal> {
-        Err(CallbackRefusal::NotTaken)
     }
 
     fn check(&self) -> BoxFuture<'_, Result<String, String>> {
