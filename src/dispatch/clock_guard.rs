@@ -32,7 +32,8 @@ pub struct Freeze {
 impl Freeze {
     /// What is told about it.
     pub fn trouble(&self) -> Trouble {
-        let seconds = self.off_by.unsigned_abs() / SECOND.unsigned_abs();
+        // To the nearest: the two clocks are not read in the same microsecond.
+        let seconds = self.off_by.abs().saturating_add(SECOND / 2) / SECOND;
         let at = self.since.rfc3339();
         let now = if self.off_by.abs() < AGREES {
             "is right again".to_owned()
