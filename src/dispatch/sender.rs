@@ -10,6 +10,7 @@ use crate::runaway::{Departure, Limits};
 use crate::strikes::Strikes;
 use crate::supervisor::Live;
 use attempt::Attempted;
+pub(crate) use attempt::send;
 use oyez_domain::channel::Family;
 use oyez_domain::id::{BroadcastId, UpdateId};
 use oyez_domain::ledger::{Answer, Armed, By, Follow, Ledger, Recorded, WindowId};

@@ -1,20 +1,18 @@
 //! One test message through a channel's own adapter, to one address, on record before it leaves.
 
 use super::{Desk, DeskResult};
+use crate::sender::send;
 use crate::supervisor::Live;
-use futures_util::FutureExt;
 use oyez_domain::address::{Address, AddressKind};
 use oyez_domain::channel::ChannelName;
 use oyez_domain::id::Ordinal;
 use oyez_domain::ledger::{Done, Idempotency};
-use oyez_domain::outcome::{Outcome, Reason, Verdict};
 use oyez_domain::parcel::Parcel;
 use oyez_domain::rendered::Rendered;
 use oyez_domain::test_message::{
     TESTS, TestAnnounced, TestOrder, TestReady, TestResult, TestTo, notice,
 };
 use oyez_domain::{LedgerError, Refusal};
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 /// What a test showed.
@@ -69,7 +67,8 @@ impl Desk {
             TestAnnounced::Before(result) => (result.unwrap_or_else(TestResult::lost), true),
             TestAnnounced::Ready(ready) => {
                 let parcel = self.test_parcel(ready, &rendered);
-                let result = attempt(live, &parcel).await;
+                let verdict = send(live, &parcel).await;
+                let result = TestResult::of(parcel.reference.clone(), &verdict);
                 let by = self.by(actor);
                 self.ledger.record_test(order, &result, key, &by).await?;
                 (result, false)
@@ -118,16 +117,6 @@ impl Desk {
             now,
         }
     }
-}
-
-/// One attempt, whatever comes of it.
-async fn attempt(live: &Live, parcel: &Parcel) -> TestResult {
-    let sent = AssertUnwindSafe(live.channel.adapter.send(parcel));
-    let verdict = sent.catch_unwind().await.unwrap_or_else(|_| {
-        let reason = Reason::Protocol;
-        Verdict::new(Outcome::Unknown { reason }, "the adapter failed")
-    });
-    TestResult::of(parcel.reference.clone(), &verdict)
 }
 
 /// The one address, as this channel takes it.

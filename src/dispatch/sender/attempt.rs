@@ -2,6 +2,7 @@
 
 use super::{Job, Sender};
 use crate::retry::{Circumstances, decide};
+use crate::supervisor::Live;
 use crate::unsure::{self, First};
 use futures_util::FutureExt;
 use oyez_domain::channel::IdempotencyClass;
@@ -108,12 +109,7 @@ impl Sender {
 
     async fn try_send(&self, job: &Job, parcel: &Parcel) -> Attempted {
         let began = self.clock.now();
-        // An adapter that panics must not take the channel with it, and nobody can tell how far it got.
-        let sent = AssertUnwindSafe(self.live.channel.adapter.send(parcel));
-        let verdict = sent.catch_unwind().await.unwrap_or_else(|_| {
-            let reason = Reason::Protocol;
-            Verdict::new(Outcome::Unknown { reason }, "the adapter failed")
-        });
+        let verdict = send(&self.live, parcel).await;
         self.decided(job, verdict, Some(began))
     }
 
@@ -147,6 +143,16 @@ impl Sender {
         let capabilities = self.live.channel.adapter.capabilities();
         capabilities.idempotency == IdempotencyClass::NativeKey
     }
+}
+
+/// Hands a parcel to the channel's adapter. One that panics must not take the channel with it, and nobody can tell how far it
+/// got.
+pub(crate) async fn send(live: &Live, parcel: &Parcel) -> Verdict {
+    let sent = AssertUnwindSafe(live.channel.adapter.send(parcel));
+    sent.catch_unwind().await.unwrap_or_else(|_| {
+        let reason = Reason::Protocol;
+        Verdict::new(Outcome::Unknown { reason }, "the adapter failed")
+    })
 }
 
 /// It may have been sent before; this time nothing was.
