@@ -31,9 +31,10 @@ struct Whereabouts {
 pub(crate) async fn run(global: &Global) -> anyhow::Result<Exit> {
     let mut settings = Sources::from_process(&global.config).read()?;
     crate::telemetry::start(&settings.log);
-    settings.http.connections = crate::descriptors::make_room(settings.http.connections);
     let interrupted = crate::lifecycle::ending(&TaskTracker::new())?;
     let app = App::open(&settings, Access::Write)?;
+    // Only now: what the file asks for has been found possible.
+    settings.http.connections = crate::descriptors::make_room(settings.http.connections);
     let tcp = listen(&mut settings).await?;
     let token_file = crate::token::ready(&mut settings)?;
     let path = door::socket_path(&settings);
