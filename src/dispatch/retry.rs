@@ -96,9 +96,10 @@ pub fn decide(outcome: &Outcome, armed: &Armed, case: &Circumstances) -> Follow 
         Outcome::Deferred {
             reason: Reason::ProviderDown,
         } if case.down => again(in_trouble(armed, case), armed.charged),
-        Outcome::Deferred { reason } => match case.policy.wait(armed.charged + 1, case.draw) {
+        Outcome::Deferred { .. } => match case.policy.wait(armed.charged + 1, case.draw) {
             Some(wait) => again(case.now.plus(wait), armed.charged + 1),
-            None => end(Follow::Failed, unsure::is_settled_by(*reason, armed, case)),
+            // Who says "later" has not looked whether it knows the key.
+            None => end(Follow::Failed, !armed.unsure),
         },
         Outcome::Unknown { reason } => unsure::follow(*reason, armed, case),
     }
@@ -279,6 +280,11 @@ pub(crate) mod tests {
             decide(&refused(Reason::Blocked), &unsure, &known),
             Follow::Failed,
             "the provider would have known the key"
+        );
+        assert_eq!(
+            decide(&later, &unsure, &known),
+            Follow::Unknown,
+            "who puts off may not have looked for the key"
         );
     }
 }
