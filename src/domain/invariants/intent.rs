@@ -155,14 +155,19 @@ fn after_success(scene: &Scene<'_>, case: &Case<'_>, place: usize, found: &mut F
             Event::Armed(_) | Event::Disarmed(_) | Event::Settled(_) => {}
         }
     }
+    let known = |at: Wall, late: bool| at.plus(if late { LATE_TOLERANCE } else { RESOLUTION });
     // A receipt that came before the acceptance may have been understood only with it.
-    let received = received.map(|at| accepted.map_or(at, |(_, accepted, _)| at.max(accepted)));
+    let understood = |at: Wall| match accepted {
+        Some((_, accepted, true)) => at.max(accepted.plus(LATE_TOLERANCE)),
+        Some((_, accepted, false)) => at.max(accepted),
+        None => at,
+    };
+    let received = received.map(understood);
     for event in events {
         let Event::Armed(run) = event else { continue };
         // What a start that was taken over knew, its successor learns later: it may have begun the next attempt.
         let again = |(attempt, at, late): (u32, Wall, bool)| {
-            let known = at.plus(if late { LATE_TOLERANCE } else { RESOLUTION });
-            run.attempt > attempt && (run.at > known || !(scene.steady || late))
+            run.attempt > attempt && (run.at > known(at, late) || !(scene.steady || late))
         };
         if let Some((attempt, ..)) = accepted.filter(|first| again(*first)) {
             found.broken(|| {
@@ -344,6 +349,24 @@ mod tests {
             [] as [String; 0],
             "understood with the acceptance"
         );
+    }
+
+    #[test]
+    fn a_receipt_of_what_a_start_that_was_taken_over_sent_is_understood_with_its_last_words() {
+        let mut play = play();
+        play.forget(1);
+        play.reach(1, 1200);
+        play.end(1, 1, OutcomeCode::Accepted, 1500);
+        play.broadcast.ends.last_mut().unwrap().late = true;
+        play.broadcast.receipts.push(ReceiptSeen {
+            ordinal: Ordinal(1),
+            status: ReceiptStatus::Underway,
+            at: wall(2000),
+        });
+        play.arm(1, 1, 2, 31_500);
+        assert_eq!(violated(&play), [] as [String; 0]);
+        play.broadcast.armed[1].at = wall(32_501);
+        assert_eq!(violated(&play), ["I4"]);
     }
 
     #[test]

@@ -31,22 +31,19 @@ pub(super) fn respected(scene: &Scene<'_>) -> Judgement {
                 found.broken(|| format!("{}: called suppressed, and reached", case.name(place)));
             }
             for stop in recipient.stops.iter().filter(|_| scene.steady) {
-                used_during(case, place, *stop, &mut found);
+                used_during(scene, case, place, *stop, &mut found);
             }
         }
     }
     found.judge("I6", "nothing was sent to an address after it was stopped")
 }
 
-fn used_during(case: &Case<'_>, place: usize, stop: Stop, found: &mut Findings) {
+fn used_during(scene: &Scene<'_>, case: &Case<'_>, place: usize, stop: Stop, found: &mut Findings) {
     let during = |at: Wall, grace| {
         let lifted = stop.until.is_some_and(|until| at >= until);
-        let grace = if stop.concluded {
-            grace + OUTCOME_WAITS
-        } else {
-            grace
-        };
-        (at > stop.from.plus(grace) && !lifted).then(|| at.since(stop.from).as_secs())
+        let late = |grace| at > stop.from.plus(grace) && !lifted;
+        let used = late(grace) && (late(grace + OUTCOME_WAITS) || !waited(scene, stop));
+        used.then(|| at.since(stop.from).as_secs())
     };
     for event in case.events(place) {
         let Event::Armed(run) = event else { continue };
@@ -59,6 +56,17 @@ fn used_during(case: &Case<'_>, place: usize, stop: Stop, found: &mut Findings) 
             found.broken(|| format!("{}: reached {late} s after the stop", case.name(place)));
         }
     }
+}
+
+/// Whether the stop had to wait for an outcome to be kept: it was concluded from it, or it is a complaint that was parked
+/// until an acceptance said whose it is, and is dated like that.
+fn waited(scene: &Scene<'_>, stop: Stop) -> bool {
+    let dates_it = |event: &Event<'_>| matches!(event, Event::Ended(end) if end.at == stop.from);
+    let of_one = |case: &Case<'_>| {
+        let mut places = case.places();
+        places.any(|(place, _)| case.events(place).iter().any(dates_it))
+    };
+    stop.concluded || scene.cases.iter().any(of_one)
 }
 
 #[cfg(test)]
@@ -131,6 +139,23 @@ mod tests {
         assert_eq!(violated(&play), [] as [String; 0]);
         play.broadcast.audience[0].stops[0].from = wall(1999);
         assert_eq!(violated(&play), ["I6"]);
+    }
+
+    #[test]
+    fn a_complaint_that_was_parked_counts_once_the_acceptance_can_have_been_kept() {
+        let mut play = play();
+        play.forget(0);
+        play.end_again(0, 1, OutcomeCode::Deferred, 1500);
+        play.arm(0, 0, 2, 64_000);
+        play.end(0, 2, OutcomeCode::Rejected, 64_100);
+        play.end(1, 1, OutcomeCode::Accepted, 2000);
+        play.broadcast.audience[0].stops = stopped(2000, None);
+        assert!(!violated(&play).contains(&"I6".to_owned()));
+        play.broadcast.audience[0].stops = stopped(1999, None);
+        assert!(
+            violated(&play).contains(&"I6".to_owned()),
+            "nothing came then"
+        );
     }
 
     #[test]
