@@ -36,7 +36,7 @@ async fn hand_in(desk: &Desk, token: &str, mail: &str) -> Result<Received, DeskE
         headers: &headers,
         body: mail.as_bytes(),
     };
-    desk.receive_callback(&name(EMAIL), &callback).await
+    desk.receive_callback(&name(EMAIL), None, &callback).await
 }
 
 fn report(reference: &str, action: &str, status: &str) -> String {

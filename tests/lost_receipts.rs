@@ -23,6 +23,7 @@ async fn office(receipts: Value) -> Office {
             "server": format!("http://{}/{SMS}/notify", places.http),
         });
         vec![ConfiguredChannel {
+            weight: None,
             name: name(SMS),
             settings: serde_json::from_value(json!({})).unwrap(),
             // By the machine's own clock: the service takes no token that is half a minute off.

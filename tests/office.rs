@@ -339,6 +339,7 @@ impl Office {
                 effect: record.effect,
                 refused_us: matches!(record.reply.as_str(), "401" | "402" | "403"),
                 not_before: None,
+                provider: record.channel,
                 to: record.to,
             }
         };

@@ -61,6 +61,7 @@ impl Channel for Brittle {
 async fn three_panics_leave_three_unknown_and_everybody_else_served() {
     let settings: ChannelSettings = serde_json::from_value(json!({})).unwrap();
     let brittle = ConfiguredChannel {
+        weight: None,
         name: name("brittle_email"),
         settings,
         adapter: Arc::new(Brittle),

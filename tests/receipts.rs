@@ -20,7 +20,7 @@ pub(crate) async fn hand_in(desk: &Desk, token: &str, body: &Value) -> Result<Re
         headers: &headers,
         body: body.as_bytes(),
     };
-    desk.receive_callback(&name(SMS), &callback).await
+    desk.receive_callback(&name(SMS), None, &callback).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

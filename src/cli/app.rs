@@ -9,6 +9,7 @@ use oyez_dispatch::settings::{ConfiguredChannel, EngineSettings};
 use oyez_dispatch::supervisor::{Mailboxes, lives};
 use oyez_dispatch::{Desk, Engine};
 use oyez_domain::accounts::Accounts;
+use oyez_domain::channel::ChannelName;
 use oyez_domain::ledger::Ledger;
 use oyez_domain::reference::ReferenceKey;
 use oyez_domain::{Clock, Random};
@@ -115,17 +116,22 @@ pub(crate) fn channels(
     let mut channels = Vec::new();
     for (name, channel) in &settings.channels {
         // A malformed name is among the faults already.
-        let Ok(name) = name.parse() else { continue };
-        match build(&name, &channel.via, &around) {
-            Ok(adapter) if channel.enabled => {
-                channels.push(ConfiguredChannel {
-                    name,
-                    settings: channel.engine(),
-                    adapter,
-                });
+        let Ok(name) = name.parse::<ChannelName>() else {
+            continue;
+        };
+        for (via, weight) in channel.providers() {
+            match build(&name, via, &around) {
+                Ok(adapter) if channel.enabled => {
+                    channels.push(ConfiguredChannel {
+                        name: name.clone(),
+                        settings: channel.engine(),
+                        adapter,
+                        weight,
+                    });
+                }
+                Ok(_) => {}
+                Err(more) => found.extend(more),
             }
-            Ok(_) => {}
-            Err(more) => found.extend(more),
         }
     }
     if found.is_empty() {

@@ -14,6 +14,7 @@ mod lifecycle;
 mod machine;
 mod network;
 mod problem;
+mod providers;
 mod sections;
 mod settings;
 mod telemetry;

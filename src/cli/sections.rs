@@ -3,7 +3,7 @@
 use crate::exit::{Exit, Failure};
 use crate::settings::{ChannelConfig, Settings, nearest};
 use config::{Config, ConfigError, Map, Source, Value, ValueKind};
-use oyez_channels::registry::KINDS;
+use oyez_channels::registry::{KINDS, Via};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -123,10 +123,37 @@ impl Sections<'_> {
         for (name, value) in tables.into_iter().flatten() {
             let section = format!("channels.{name}");
             self.refuse_parts(&section, "", &value);
-            let channel = self.keep(&section, value.try_deserialize());
+            let (value, via) = self.providers(&section, value);
+            let channel: Option<ChannelConfig> = self.keep(&section, value.try_deserialize());
+            let channel = channel.map(|channel| ChannelConfig { via, ..channel });
             channels.extend(channel.map(|channel| (name, channel)));
         }
         channels
+    }
+
+    /// Takes a channel's providers out of its table, each read by itself.
+    fn providers(&mut self, section: &str, channel: Value) -> (Value, Vec<Via>) {
+        let origin = channel.origin().map(str::to_owned);
+        let Ok(mut table) = channel.clone().into_table() else {
+            return (channel, Vec::new());
+        };
+        let via = table.remove("via");
+        let kinds = via.map(Value::into_table).transpose();
+        let mut providers = Vec::new();
+        match self.keep(section, kinds).flatten() {
+            Some(kinds) if !kinds.is_empty() => {
+                for (kind, settings) in kinds {
+                    let one = Map::from_iter([(kind, settings)]);
+                    let via = Value::new(origin.as_ref(), one).try_deserialize();
+                    providers.extend(self.keep::<Via>(section, via));
+                }
+            }
+            Some(_) | None => {
+                let why = format!("[{section}] missing field `via`; set {section}.via.KIND");
+                self.faults.push(why);
+            }
+        }
+        (Value::new(origin.as_ref(), table), providers)
     }
 
     fn refuse_the_rest(&mut self) {

@@ -5,10 +5,10 @@ use crate::network::NetworkSettings;
 use crate::sections;
 use crate::telemetry::LogSettings;
 use config::{Config, Environment, File, FileFormat};
-use oyez_channels::registry::{KINDS, Via};
+use oyez_channels::registry::Via;
 use oyez_dispatch::settings::{ChannelSettings, EngineSettings, PaceSettings, check_on_unknown};
 use oyez_domain::Refusal;
-use oyez_domain::channel::OnUnknown;
+use oyez_domain::channel::{Capabilities, OnUnknown};
 use oyez_domain::organisation::Organisation;
 use oyez_domain::retry::RetryPolicy;
 use oyez_http::{HttpSettings, PublicSettings};
@@ -52,7 +52,15 @@ pub(crate) struct ChannelConfig {
     pub(crate) languages: Option<Vec<String>>,
     #[serde(default)]
     pub(crate) price_pence: Option<f64>,
-    pub(crate) via: Via,
+    /// With several providers: the first that works sends.
+    #[serde(default, deserialize_with = "list")]
+    pub(crate) failover: Option<Vec<String>>,
+    /// With several providers: how much of what is sent each gets, compared with the others.
+    #[serde(default)]
+    pub(crate) split: Option<BTreeMap<String, u32>>,
+    /// Its providers, in no order; read apart, because one that is wrong is not to hide the others.
+    #[serde(skip)]
+    pub(crate) via: Vec<Via>,
 }
 
 fn on() -> bool {
@@ -245,6 +253,7 @@ impl Settings {
         }
         faults.extend(self.network.check());
         for (name, channel) in &self.channels {
+            faults.extend(channel.check_providers(&format!("channels.{name}")));
             if let Err(fault) = name.parse::<oyez_domain::channel::ChannelName>() {
                 faults.push(Refusal {
                     field: format!("channels.{name}"),
@@ -253,9 +262,9 @@ impl Settings {
             }
             let field = format!("channels.{name}");
             faults.extend(channel.engine().check(&field));
-            let kind = KINDS.iter().find(|kind| kind.kind == channel.via.kind());
-            let unsafe_twice = |kind| check_on_unknown(channel.on_unknown, kind, &field);
-            faults.extend(kind.and_then(unsafe_twice));
+            let unsafe_twice =
+                |kind: &Capabilities| check_on_unknown(channel.on_unknown, kind, &field);
+            faults.extend(channel.kinds().find_map(unsafe_twice));
         }
         faults
     }
@@ -356,7 +365,7 @@ mod tests {
             let via = settings
                 .channels
                 .values()
-                .map(|channel| &channel.via)
+                .flat_map(|channel| &channel.via)
                 .find(|via| via.kind() == kind.kind);
             let faults = via
                 .unwrap_or_else(|| panic!("config/example.toml has no {}", kind.kind))

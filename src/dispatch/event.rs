@@ -14,7 +14,8 @@ pub struct Event {
     pub at: Wall,
     /// On which channel.
     pub channel: ChannelName,
-    /// A stable code: `paused`, `resumed`, `rejected`, `waiting`, `recovered`, `unknown`, `halted`, `done`.
+    /// A stable code: `paused`, `resumed`, `rejected`, `waiting`, `recovered`, `unknown`, `halted`, `done`,
+    /// `moved` (another of the channel's providers sends).
     pub code: String,
     /// Why, where there is a reason.
     pub reason: Option<Reason>,

@@ -2,7 +2,9 @@
 
 use crate::breaker::Arming;
 use crate::clock_guard::ClockGuard;
+use crate::event::{Event, Events};
 use crate::gate::Round;
+use crate::providers::Turn;
 use crate::supervisor::{Live, Probe};
 use oyez_domain::ledger::{Ask, Ledger, Taken, Window};
 use oyez_domain::time::Boot;
@@ -36,6 +38,7 @@ pub(crate) struct Feeder {
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) guard: Arc<ClockGuard>,
+    pub(crate) events: Events,
     pub(crate) end: CancellationToken,
 }
 
@@ -92,19 +95,44 @@ impl Feeder {
     /// Takes what the breaker lets through: a window, one delivery to try, or nothing.
     async fn look(&self) -> Look {
         let now = self.clock.now();
+        let turn = self.turn();
         match self.live.breakers.arming(now) {
             Arming::Freely => {
-                self.take(self.live.ahead.rows(self.live.share()), false)
-                    .await
+                let rows = self.live.ahead.rows(self.live.share());
+                self.take(rows, turn, false).await
             }
-            Arming::One => self.take(1, true).await,
-            Arming::OneAfterCheck if self.is_accepted().await => self.take(1, true).await,
+            Arming::One => self.take(1, turn, true).await,
+            Arming::OneAfterCheck if self.is_accepted().await => self.take(1, turn, true).await,
             Arming::OneAfterCheck => {
                 self.live.breakers.check_failed(self.clock.now());
                 Look::Nothing(now)
             }
             Arming::NotBefore(until) => Look::Nothing(until),
         }
+    }
+
+    /// Whose turn it is among the channel's providers; tells when another one leads from now on.
+    fn turn(&self) -> Turn {
+        let (live, now) = (&self.live, self.live.moment());
+        if let Some(moved) = live.providers.moved(now) {
+            let (name, from, to) = (&live.channel.name, moved.from, moved.to);
+            let line = match moved.reason {
+                Some(reason) => {
+                    let why = reason.label();
+                    format!("{name}: {to} sends from now on in place of {from}: {why}.")
+                }
+                None => format!("{name}: {to} sends again in place of {from}."),
+            };
+            self.events.tell(Event {
+                at: now.wall,
+                channel: name.clone(),
+                code: "moved".to_owned(),
+                reason: moved.reason,
+                line,
+            });
+            live.providers.ring();
+        }
+        live.providers.turn(live.rank, now)
     }
 
     /// Whether the provider accepts our credentials, as far as that can be known without sending.
@@ -125,11 +153,18 @@ impl Feeder {
         }
     }
 
-    async fn take(&self, rows: u32, tries: bool) -> Look {
+    async fn take(&self, rows: u32, turn: Turn, tries: bool) -> Look {
         let live = &self.live;
         let now = live.moment();
+        let (only_its_own, again) = match turn {
+            Turn::Any => (false, None),
+            Turn::Own(again) => (true, again),
+        };
+        let not_later = |until: Boot| again.map_or(until, |again| again.min(until));
         let ask = Ask {
             channel: &live.channel.name,
+            provider: live.channel.kind(),
+            only_its_own,
             rows,
             now: now.wall,
             may_expire: self.guard.expiry_frozen().is_none(),
@@ -137,11 +172,15 @@ impl Feeder {
         };
         match self.ledger.take(&ask).await {
             Ok(Taken::Window(window)) => {
+                if turn == Turn::Any {
+                    let share = live.share();
+                    live.providers.armed(live.rank, window.armed.len(), share);
+                }
                 let probe = tries.then(|| Live::probe(live));
                 Look::Found(window, probe)
             }
-            Ok(Taken::Idle(Some(due))) => Look::Nothing(now.boot_at(due)),
-            Ok(Taken::Idle(None) | Taken::Held(_)) => Look::Nothing(now.boot.plus(IDLE)),
+            Ok(Taken::Idle(Some(due))) => Look::Nothing(not_later(now.boot_at(due))),
+            Ok(Taken::Idle(None) | Taken::Held(_)) => Look::Nothing(not_later(now.boot.plus(IDLE))),
             Err(LedgerError::Busy(_)) => Look::Nothing(now.boot.plus(Duration::from_millis(200))),
             // The store has told it, and tells when there is room again.
             Err(LedgerError::Full(_)) => Look::Nothing(now.boot.plus(NO_ROOM)),

@@ -3,6 +3,7 @@
 //! `desk` holds the use-cases that HTTP and the command line share; `supervisor` starts and stops the loops.
 
 mod ahead;
+mod bounds;
 pub mod breaker;
 pub mod breakers;
 pub mod clock_guard;
@@ -12,6 +13,7 @@ pub mod event;
 mod feeder;
 pub mod gate;
 mod line_ends;
+pub mod live;
 mod lost_receipts;
 pub mod meter;
 pub mod pace;
@@ -20,6 +22,7 @@ pub mod people_csv;
 mod planner;
 pub mod preview;
 pub mod progress;
+pub mod providers;
 pub mod public;
 pub mod queue;
 mod recorder;

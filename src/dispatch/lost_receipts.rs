@@ -108,7 +108,7 @@ async fn read(desk: &Desk, live: &Live, since: Wall) -> DeskResult<u64> {
                 break;
             }
         };
-        found += desk.receive_listed(channel, page.receipts).await?.applied;
+        found += desk.receive_listed(live, page.receipts).await?.applied;
         let reached = page.oldest.is_none_or(|oldest| oldest.plus(SKEW) < since);
         if reached || page.older_than.is_none() || page.older_than == older_than {
             break;

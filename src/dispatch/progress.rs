@@ -164,12 +164,12 @@ pub struct Progress {
 impl BroadcastProgress {
     /// Joins what the ledger and the engine know.
     pub fn new(view: BroadcastView, live: Option<&Live>, held: Option<&str>) -> Self {
-        let receipts = live.map_or(Receipts::OfAll, |live| live.channel.adapter.receipts());
+        let receipts = live.map_or(Receipts::OfAll, |live| live.providers.receipts());
         let limit = live.and_then(|live| live.rate_per_second());
         let per_second = live.and_then(|live| live.per_second(view.id));
         let paused = paused(&view, live, held);
         // Nobody knows when a provider works again.
-        let closed = live.is_none_or(|live| live.breakers.state() == BreakerState::Closed);
+        let closed = live.is_none_or(|live| live.breaker() == BreakerState::Closed);
         let eta_seconds = eta(&view, per_second, limit, paused.as_ref()).filter(|_| closed);
         let reasons = view
             .reasons

@@ -3,6 +3,7 @@
 use crate::breaker::BreakerState;
 use crate::breakers::ShutDestination;
 use crate::progress::{BroadcastProgress, Waiting};
+use crate::providers::ProviderView;
 use crate::supervisor::Live;
 use oyez_domain::channel::ChannelName;
 use oyez_domain::reference::UpdateReference;
@@ -20,6 +21,36 @@ pub struct ShutPartner {
     /// Why, and what happens next.
     #[serde(flatten)]
     pub waiting: Waiting,
+}
+
+/// One of several providers of a channel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProviderRow {
+    /// Its kind.
+    pub kind: String,
+    /// Whether new deliveries are sent through it.
+    pub in_use: bool,
+    /// Its own health.
+    pub breaker: BreakerState,
+    /// Why, in words.
+    pub line: String,
+}
+
+impl From<ProviderView> for ProviderRow {
+    fn from(view: ProviderView) -> Self {
+        let line = match (view.pause, view.in_use) {
+            (Some(pause), _) => pause.line(),
+            (None, true) if view.share < 1.0 => "Sends, slowly for a while".to_owned(),
+            (None, true) => "Sends".to_owned(),
+            (None, false) => "Stands by".to_owned(),
+        };
+        Self {
+            kind: view.kind.to_owned(),
+            in_use: view.in_use,
+            breaker: view.breaker,
+            line,
+        }
+    }
 }
 
 /// One channel's queue.
@@ -53,6 +84,8 @@ pub struct QueueRow {
     pub breaker: BreakerState,
     /// Why nothing is sent at the moment.
     pub paused: Option<Waiting>,
+    /// Its providers, first first, where it has several.
+    pub providers: Vec<ProviderRow>,
     /// Partners that get nothing at the moment.
     pub shut_partners: u64,
     /// The first hundred of them.
@@ -88,11 +121,17 @@ impl QueueRow {
                 .iter()
                 .map(|b| b.eta_seconds)
                 .try_fold(0.0, |sum, eta| Some(sum + eta?)),
-            breaker: live.breakers.state(),
+            breaker: live.breaker(),
             paused: broadcasts
                 .iter()
                 .find_map(|b| b.paused.clone())
                 .or_else(|| live.pause().map(Waiting::from)),
+            providers: if live.providers.many() > 1 {
+                let views = live.providers.views(now).into_iter();
+                views.map(ProviderRow::from).collect()
+            } else {
+                Vec::new()
+            },
             shut_partners: shut.len() as u64,
             shut: shut
                 .into_iter()

@@ -212,7 +212,11 @@ impl Sender {
             wall: self.clock.wall(),
         };
         let (partner, outcome) = (&armed.destination, &verdict.outcome);
-        for told in self.live.breakers.observe(partner, outcome, started, now) {
+        let changes = self.live.breakers.observe(partner, outcome, started, now);
+        if !changes.is_empty() {
+            self.live.providers.ring();
+        }
+        for told in changes {
             self.tell_change(&told, &verdict.reply, now);
         }
         let taken = matches!(outcome, Outcome::Accepted { .. });

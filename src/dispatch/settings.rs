@@ -145,6 +145,7 @@ impl ChannelSettings {
         ChannelRules {
             keyed: kind.idempotency == IdempotencyClass::NativeKey,
             by_destination: kind.family == Family::Webhook,
+            by_provider: false,
             pace: Some(self.pace.rules()),
             retry: Some(self.retry),
             hourly_cap: Some(hourly_cap),
@@ -191,7 +192,7 @@ impl ChannelSettings {
     }
 }
 
-/// A channel as the engine runs it.
+/// A channel as the engine runs it through one provider.
 #[derive(Clone)]
 pub struct ConfiguredChannel {
     /// Its name.
@@ -200,9 +201,17 @@ pub struct ConfiguredChannel {
     pub settings: ChannelSettings,
     /// Its adapter.
     pub adapter: SharedChannel,
+    /// How much of what is sent it gets, compared with the channel's other providers; nothing where the first that works
+    /// gets all.
+    pub weight: Option<u32>,
 }
 
 impl ConfiguredChannel {
+    /// The kind of its provider.
+    pub fn kind(&self) -> &'static str {
+        self.adapter.capabilities().kind
+    }
+
     /// What happens here to a delivery that may have been sent, once neither key nor provider nor receipt says more.
     /// A public post is never repeated by itself, whatever is configured; an urgent text is worth a second copy.
     pub fn on_unknown(&self, urgent: bool) -> OnUnknown {

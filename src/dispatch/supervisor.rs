@@ -1,18 +1,15 @@
-//! Starts and stops the loops, and holds what is alive: each channel with its gate, breakers and meters.
+//! Starts and stops the loops, and knows every channel that runs.
 
-use crate::ahead::Ahead;
-use crate::breaker::Arming;
-use crate::breakers::Breakers;
 use crate::desk::Desk;
 use crate::errands::Errands;
 use crate::feeder::{Fed, Feeder};
-use crate::gate::{Gate, Round};
+use crate::gate::Round;
+pub use crate::live::Live;
+use crate::live::through_each;
+pub(crate) use crate::live::{Probe, Visit};
 use crate::lost_receipts;
-use crate::meter::Meter;
-use crate::pause::{Moment, Pause};
 use crate::planner;
 use crate::recorder::{self, Pending};
-use crate::runaway::Runaway;
 use crate::sender::Sender;
 use crate::settings::ConfiguredChannel;
 use crate::strikes::Strikes;
@@ -21,153 +18,19 @@ use crate::worker::Worker;
 use oyez_domain::channel::ChannelName;
 use oyez_domain::id::BroadcastId;
 use oyez_domain::ledger::Window;
-use oyez_domain::time::Wall;
 use oyez_domain::{Clock, LedgerError, LedgerResult};
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// One channel as it runs.
-pub struct Live {
-    /// Its name, settings and adapter.
-    pub channel: ConfiguredChannel,
-    /// What a person halted.
-    pub gate: Gate,
-    /// What left, counted apart from the ledger.
-    pub(crate) runaway: Runaway,
-    /// What its provider and its partners did lately, and what may be sent because of that.
-    pub breakers: Breakers,
-    /// The longest a shutdown waits for its requests in flight.
-    pub shutdown: Duration,
-    meters: Mutex<HashMap<BroadcastId, Arc<Meter>>>,
-    handed: mpsc::UnboundedSender<Fed>,
-    pub(crate) bell: Arc<Notify>,
-    pub(crate) ahead: Ahead,
-    clock: Arc<dyn Clock>,
-}
-
-/// The one delivery that is tried; when it has come to its end without news, another follows.
-pub(crate) struct Probe(Arc<Live>);
-
-impl Drop for Probe {
-    fn drop(&mut self) {
-        self.0.breakers.probe_ended(self.0.clock.now());
-        self.0.bell.notify_one();
-    }
-}
-
-/// A request to a partner, from before it leaves until it has ended.
-pub(crate) struct Visit {
-    live: Arc<Live>,
-    destination: String,
-}
-
-impl Drop for Visit {
-    fn drop(&mut self) {
-        let now = self.live.clock.now();
-        self.live.breakers.left(&self.destination, now);
-    }
-}
-
-impl Live {
-    /// The limit in force, in messages a second.
-    pub fn rate_per_second(&self) -> Option<f64> {
-        self.channel.settings.pace.rate_per_second
-    }
-
-    /// The pace in force: the limit, or less of it after an outage or after "too fast".
-    pub fn pace_per_second(&self) -> Option<f64> {
-        Some(self.rate_per_second()? * self.share())
-    }
-
-    /// Why nothing is sent at the moment, unless a person holds it.
-    pub fn pause(&self) -> Option<Pause> {
-        self.breakers.pause(self.moment())
-    }
-
-    /// Now, on both clocks.
-    pub fn moment(&self) -> Moment {
-        Moment {
-            boot: self.clock.now(),
-            wall: self.clock.wall(),
-        }
-    }
-
-    pub(crate) fn share(&self) -> f64 {
-        self.breakers.share(self.clock.now())
-    }
-
-    /// How many deliveries may be armed at this moment without asking anybody; none while the channel sends nothing or
-    /// tries one.
-    pub(crate) fn rows_at_once(&self) -> u32 {
-        match self.breakers.arming(self.clock.now()) {
-            Arming::Freely => self.ahead.rows(self.share()),
-            Arming::One | Arming::OneAfterCheck | Arming::NotBefore(_) => 0,
-        }
-    }
-
-    /// The partners for whom nothing is to be armed, and until when.
-    pub(crate) fn not_to_arm(&self) -> Vec<(String, Wall)> {
-        self.breakers.not_to_arm(self.moment())
-    }
-
-    /// One delivery was armed to be tried.
-    pub(crate) fn probe(self: &Arc<Self>) -> Probe {
-        self.breakers.probe(self.clock.now());
-        Probe(Arc::clone(self))
-    }
-
-    /// Begins a request to a partner (nothing where there is none), or says until when there is to be none.
-    pub(crate) fn visit(self: &Arc<Self>, destination: &str) -> Result<Option<Visit>, Wall> {
-        if destination.is_empty() {
-            return Ok(None);
-        }
-        let now = self.moment();
-        let begun = self.breakers.visit(destination, now.boot);
-        begun.map_err(|until| now.wall_at(until))?;
-        Ok(Some(Visit {
-            live: Arc::clone(self),
-            destination: destination.to_owned(),
-        }))
-    }
-
-    /// A person says: go on at once.
-    pub fn clear_pauses(&self) {
-        self.breakers.clear(self.clock.now());
-    }
-
-    /// Outcomes a second of one broadcast at the moment.
-    pub fn per_second(&self, broadcast: BroadcastId) -> Option<f64> {
-        let meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
-        meters
-            .get(&broadcast)
-            .and_then(|meter| meter.per_second(self.clock.now()))
-    }
-
-    /// Outcomes a second of one broadcast, from its first to its last.
-    pub fn overall_per_second(&self, broadcast: BroadcastId) -> Option<f64> {
-        let meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
-        meters.get(&broadcast).and_then(|meter| meter.overall())
-    }
-
-    /// One outcome of a broadcast is durable: it is counted, and the feeder looks for what is due next.
-    pub(crate) fn recorded(&self, broadcast: BroadcastId) {
-        let meter = {
-            let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(meters.entry(broadcast).or_default())
-        };
-        meter.count(self.clock.now(), 1);
-        self.bell.notify_one();
-    }
-}
-
 /// The channels that run, by name.
 #[derive(Clone)]
 pub struct Lives {
-    by_name: Arc<BTreeMap<ChannelName, Arc<Live>>>,
+    /// Each with its providers, first first; there is at least one.
+    by_name: Arc<BTreeMap<ChannelName, Vec<Arc<Live>>>>,
     planner: Arc<Notify>,
     pub(crate) errands: Errands,
 }
@@ -178,14 +41,33 @@ impl Lives {
         self.by_name.keys()
     }
 
-    /// One channel.
+    /// One channel, as it runs through its first provider.
     pub fn get(&self, name: &ChannelName) -> Option<&Live> {
-        self.by_name.get(name).map(AsRef::as_ref)
+        self.providers(name).next()
     }
 
-    /// Every channel.
+    /// One channel as it runs through each of its providers.
+    pub fn providers(&self, name: &ChannelName) -> impl Iterator<Item = &Live> {
+        let of_one = self.by_name.get(name).into_iter().flatten();
+        of_one.map(AsRef::as_ref)
+    }
+
+    /// One channel as it runs through its provider of this kind, or through its first.
+    pub fn named(&self, name: &ChannelName, provider: Option<&str>) -> Option<&Live> {
+        let is_meant = |live: &&Live| Some(live.channel.kind()) == provider;
+        let meant = self.providers(name).find(is_meant);
+        meant.or_else(|| self.get(name))
+    }
+
+    /// Every channel, as it runs through its first provider.
     pub fn all(&self) -> impl Iterator<Item = &Live> {
-        self.by_name.values().map(AsRef::as_ref)
+        let channels = self.by_name.values();
+        channels.filter_map(|of_one| of_one.first().map(AsRef::as_ref))
+    }
+
+    /// Every provider of every channel.
+    pub fn every(&self) -> impl Iterator<Item = &Live> {
+        self.by_name.values().flatten().map(AsRef::as_ref)
     }
 
     /// Hands a release's first window to its worker, or wakes the worker to look for itself. A window that no worker
@@ -197,8 +79,13 @@ impl Lives {
         round: Round,
         window: Option<Window>,
     ) -> Option<Window> {
-        match (window, self.by_name.get(channel)) {
-            (Some(window), Some(live)) => {
+        let mut of_one = self.by_name.get(channel).into_iter().flatten();
+        let Some(window) = window else {
+            of_one.for_each(|live| live.bell.notify_one());
+            return None;
+        };
+        match of_one.find(|live| live.channel.kind() == window.provider) {
+            Some(live) => {
                 let fed = Fed {
                     window,
                     round,
@@ -208,17 +95,13 @@ impl Lives {
                 let sent = live.handed.send(fed);
                 sent.err().map(|refused| refused.0.window)
             }
-            (None, Some(live)) => {
-                live.bell.notify_one();
-                None
-            }
-            (window, None) => window,
+            None => Some(window),
         }
     }
 
     /// Wakes every worker, now or when it next waits. A bell is for speed only: all work is found in the ledger.
     pub fn ring_all(&self) {
-        self.all().for_each(|live| live.bell.notify_one());
+        self.every().for_each(|live| live.bell.notify_one());
     }
 
     /// Wakes the planner.
@@ -232,14 +115,14 @@ impl Lives {
 
     /// Shuts the gate of one broadcast before the ledger is told.
     pub fn shut_gate_ahead(&self, channel: &ChannelName, broadcast: BroadcastId) {
-        if let Some(live) = self.by_name.get(channel) {
+        if let Some(live) = self.get(channel) {
             live.gate.shut_broadcast_ahead(broadcast);
         }
     }
 
     /// Shuts or opens the gate of one broadcast, as the ledger has it.
     pub fn set_gate(&self, channel: &ChannelName, broadcast: BroadcastId, shut: bool) {
-        if let Some(live) = self.by_name.get(channel) {
+        if let Some(live) = self.get(channel) {
             live.gate.set_broadcast(broadcast, shut);
         }
     }
@@ -248,32 +131,24 @@ impl Lives {
 /// The mailboxes of the workers, made with [`Lives`] and given to [`Engine::start`].
 pub struct Mailboxes(Vec<(Arc<Live>, mpsc::UnboundedReceiver<Fed>)>);
 
-/// Prepares the channels, so that a desk can be made before the engine starts.
+/// Prepares the channels, so that a desk can be made before the engine starts. Entries of the same name are one channel's
+/// providers, first first.
 pub fn lives(
     channels: Vec<ConfiguredChannel>,
     clock: &Arc<dyn Clock>,
     shutdown: Duration,
 ) -> (Lives, Mailboxes) {
-    let mut by_name = BTreeMap::new();
-    let mut mailboxes = Vec::new();
+    let mut grouped: BTreeMap<ChannelName, Vec<ConfiguredChannel>> = BTreeMap::new();
     for channel in channels {
-        let (handed, mailbox) = mpsc::unbounded_channel();
-        let pace = channel.settings.pace;
-        let live = Arc::new(Live {
-            gate: Gate::default(),
-            runaway: Runaway::default(),
-            breakers: Breakers::new(pace.concurrency),
-            // Where an orphan needs a person the ledger makes windows smaller still.
-            ahead: Ahead::new(pace.window_rows(false)),
-            shutdown,
-            meters: Mutex::default(),
-            bell: Arc::default(),
-            handed,
-            clock: Arc::clone(clock),
-            channel,
-        });
-        by_name.insert(live.channel.name.clone(), Arc::clone(&live));
-        mailboxes.push((live, mailbox));
+        let of_one = grouped.entry(channel.name.clone()).or_default();
+        of_one.push(channel);
+    }
+    let (mut by_name, mut mailboxes) = (BTreeMap::new(), Vec::new());
+    for (name, of_one) in grouped {
+        let started = through_each(of_one, clock, shutdown);
+        let lives: Vec<_> = started.iter().map(|(live, _)| Arc::clone(live)).collect();
+        by_name.insert(name, lives);
+        mailboxes.extend(started);
     }
     (
         Lives {
@@ -297,7 +172,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts a worker for each channel, the planner and the recorder.
+    /// Starts a worker for each provider of each channel, the planner and the recorder.
     pub async fn start(desk: &Desk, mailboxes: Mailboxes) -> LedgerResult<Self> {
         let (end, fatal) = (desk.ending.clone(), CancellationToken::new());
         let (workers, recorder) = (TaskTracker::new(), TaskTracker::new());
@@ -341,6 +216,7 @@ impl Engine {
                 ledger: Arc::clone(&desk.ledger),
                 clock: Arc::clone(&desk.clock),
                 guard: Arc::clone(&desk.guard),
+                events: desk.events.clone(),
                 end: end.clone(),
             };
             workers.spawn(feeder.run(feed));

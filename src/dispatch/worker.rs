@@ -1,4 +1,4 @@
-//! One channel's worker: takes windows, paces them, keeps C requests in flight, gives back what must not leave.
+//! One provider's worker: takes windows, paces them, keeps C requests in flight, gives back what must not leave.
 //!
 //! It sends in order, so that what is unsent is always the end of a window.
 
@@ -7,7 +7,7 @@ use crate::feeder::Fed;
 use crate::pace::{Pace, Slot};
 use crate::sender::{Job, Sender};
 use crate::supervisor::{Live, Visit};
-use oyez_domain::id::{BroadcastId, UpdateId};
+use oyez_domain::id::UpdateId;
 use oyez_domain::ledger::{Ledger, Window};
 use oyez_domain::notice::Notice;
 use oyez_domain::organisation::Organisation;
@@ -30,7 +30,7 @@ const LOOK_AT_SHARE: Duration = Duration::from_secs(1);
 /// Rendered messages kept at most.
 const MESSAGES_KEPT: usize = 64;
 
-/// One channel's worker.
+/// One provider's worker.
 pub(crate) struct Worker {
     pub(crate) live: Arc<Live>,
     pub(crate) ledger: Arc<dyn Ledger>,
@@ -43,8 +43,6 @@ pub(crate) struct Worker {
 /// What a worker keeps between windows.
 struct Round {
     pace: Pace,
-    /// D of each broadcast.
-    bounds: BTreeMap<BroadcastId, Arc<Semaphore>>,
     messages: BTreeMap<(UpdateId, String), Option<Arc<Rendered>>>,
     /// At most C.
     flying: JoinSet<()>,
@@ -101,7 +99,6 @@ impl Worker {
                 settings.declared_burst(),
                 self.clock.now(),
             ),
-            bounds: BTreeMap::new(),
             messages: BTreeMap::new(),
             flying: JoinSet::new(),
         }
@@ -132,7 +129,7 @@ impl Worker {
         if round.flying.is_empty() {
             round.pace.restart(began);
         }
-        let bound = round.bound(&window);
+        let bound = self.live.bounds.of(&window);
         let mut long_enough = self.clock.sleep_until(began.plus(LONGEST_WINDOW));
         let mut sent = 0;
         for (at, armed) in window.armed.iter().enumerate() {
@@ -323,20 +320,5 @@ impl Worker {
                 }
             }
         }
-    }
-}
-
-impl Round {
-    /// The permits of a window's broadcast: D in all, each held until its outcome is durable.
-    fn bound(&mut self, window: &Window) -> Arc<Semaphore> {
-        // Permits on loan keep their semaphore alive; only what nobody uses is forgotten.
-        self.bounds
-            .retain(|id, bound| *id == window.broadcast || Arc::strong_count(bound) > 1);
-        let permits = window.duplicate_bound as usize;
-        Arc::clone(
-            self.bounds
-                .entry(window.broadcast)
-                .or_insert_with(|| Arc::new(Semaphore::new(permits))),
-        )
     }
 }

@@ -1,4 +1,4 @@
-//! `/callbacks/{channel}`: what providers tell us later, handed on byte for byte.
+//! `/callbacks/{channel}` and `/callbacks/{channel}/{provider}`: what providers tell us later, handed on byte for byte.
 
 use crate::body;
 use crate::problem::Problem;
@@ -24,7 +24,8 @@ pub(crate) async fn receive(
         .path_and_query()
         .map_or("/", |target| target.as_str())
         .to_owned();
-    let name = target.split(['/', '?']).nth(2).unwrap_or("");
+    let mut parts = target.split('?').next().unwrap_or("").split('/').skip(2);
+    let (name, provider) = (parts.next().unwrap_or(""), parts.next());
     let channel: ChannelName = name.parse().map_err(|_| Problem::not_found())?;
     // Providers sign the URL they were given, whatever a proxy made of it on the way.
     let url = format!("{}{target}", house.desk.organisation.public_url);
@@ -35,7 +36,7 @@ pub(crate) async fn receive(
             Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
         })
         .collect();
-    let largest = house.desk.largest_callback(&channel);
+    let largest = house.desk.largest_callback(&channel, provider);
     let body = body::read(request, largest, PATIENCE).await?;
     let _turn = house.lanes.receipts.turn().await?;
     let callback = Callback {
@@ -44,7 +45,10 @@ pub(crate) async fn receive(
         headers: &headers,
         body: &body,
     };
-    let received = house.desk.receive_callback(&channel, &callback).await?;
+    let received = house
+        .desk
+        .receive_callback(&channel, provider, &callback)
+        .await?;
     tracing::debug!(channel.name = %channel, applied = received.applied, repeated = received.repeated, "callback taken");
     Ok(StatusCode::NO_CONTENT)
 }

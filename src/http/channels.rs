@@ -79,7 +79,7 @@ pub(crate) async fn all(house: &House) -> Result<Vec<ChannelBody>, Problem> {
             limit_per_second: live.rate_per_second(),
             pending: row.map_or(0, |row| row.pending),
             pace_per_second: live.pace_per_second(),
-            breaker: live.breakers.state().code().to_owned(),
+            breaker: live.breaker().code().to_owned(),
             paused: row.and_then(|row| row.paused.clone()).map(Into::into),
             held: held.map(|(_, why)| why.clone()),
         }

@@ -52,6 +52,7 @@ struct Channels {
     paces: Speeds,
     breakers: Counts,
     paused: Counts,
+    providers: Counts,
     shut: Single,
 }
 
@@ -70,6 +71,14 @@ impl Channels {
             self.paces.get_or_create(&channel).set(pace);
         }
         health(&self.breakers, &self.paused, row, held);
+        for provider in &row.providers {
+            let labels = [
+                ("channel", row.channel.to_string()),
+                ("provider", provider.kind.clone()),
+            ];
+            let in_use = i64::from(provider.in_use);
+            self.providers.get_or_create(&labels).set(in_use);
+        }
         self.shut
             .get_or_create(&channel)
             .set(gauge(row.shut_partners));
@@ -110,6 +119,11 @@ impl Channels {
             "channel_paused",
             "1 while a channel sends nothing, by reason; 0 with the reason none while it may send",
             self.paused,
+        );
+        registry.register(
+            "provider_in_use",
+            "1 for each provider that a channel with several sends through at the moment",
+            self.providers,
         );
         registry.register(
             "shut_partners",

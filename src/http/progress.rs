@@ -2,7 +2,7 @@
 
 use crate::view::Time;
 use oyez_dispatch::progress::{BroadcastProgress, CountsView, Progress, ReasonCount, Waiting};
-use oyez_dispatch::queue::{QueueRow, ShutPartner};
+use oyez_dispatch::queue::{ProviderRow, QueueRow, ShutPartner};
 use oyez_domain::receipt::Receipts;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -239,6 +239,30 @@ impl From<ShutPartner> for ShutPartnerBody {
     }
 }
 
+/// One of several providers of a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProviderBody {
+    /// Its kind.
+    pub kind: String,
+    /// Whether new deliveries are sent through it.
+    pub in_use: bool,
+    /// Its own health: `closed`, `open` or `probing`.
+    pub breaker: String,
+    /// Why, in words.
+    pub line: String,
+}
+
+impl From<ProviderRow> for ProviderBody {
+    fn from(row: ProviderRow) -> Self {
+        Self {
+            kind: row.kind,
+            in_use: row.in_use,
+            breaker: row.breaker.code().to_owned(),
+            line: row.line,
+        }
+    }
+}
+
 /// One channel's queue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct QueueBody {
@@ -270,6 +294,8 @@ pub struct QueueBody {
     pub breaker: String,
     /// Why nothing is sent at the moment.
     pub paused: Option<WaitingBody>,
+    /// Its providers, first first, where it has several; otherwise empty.
+    pub providers: Vec<ProviderBody>,
     /// How many partners get nothing at the moment.
     pub shut_partners: u64,
     /// The first hundred of them.
@@ -295,6 +321,7 @@ impl From<QueueRow> for QueueBody {
             eta_seconds: row.eta_seconds,
             breaker: row.breaker.code().to_owned(),
             paused: row.paused.map(Into::into),
+            providers: row.providers.into_iter().map(Into::into).collect(),
             shut_partners: row.shut_partners,
             shut: row.shut.into_iter().map(Into::into).collect(),
             broadcasts: row.broadcasts.into_iter().map(Into::into).collect(),

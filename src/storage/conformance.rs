@@ -18,6 +18,7 @@ mod outcomes;
 mod parked;
 mod partners;
 mod people;
+mod providers;
 mod receipt_orders;
 mod receipts;
 mod release;
@@ -40,6 +41,7 @@ pub use outcomes::*;
 pub use parked::*;
 pub use partners::*;
 pub use people::*;
+pub use providers::*;
 pub use receipt_orders::*;
 pub use receipts::*;
 pub use release::*;
@@ -103,6 +105,11 @@ macro_rules! ledger_promises {
             an_orphan_knows_that_it_may_be_a_second_copy,
             what_was_given_back_leaves_no_doubt,
             a_retry_knows_why_it_is_one,
+            only_what_was_surely_not_sent_changes_the_provider,
+            an_identifier_is_that_of_one_provider,
+            who_does_not_lead_begins_with_nobody,
+            an_orphan_waits_for_its_own_provider,
+            a_person_lets_it_go_through_any_provider,
             a_person_settles_what_may_have_been_sent,
             a_person_lets_what_may_have_been_sent_go_again,
             decisions_are_made_in_bulk,

@@ -44,6 +44,7 @@ pub(crate) fn configured(channels: &Value, places: &Places) -> Vec<ConfiguredCha
         let name = name.parse().unwrap();
         let adapter = build(&name, &via, &around).unwrap();
         ConfiguredChannel {
+            weight: None,
             name,
             settings,
             adapter,

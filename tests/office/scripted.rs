@@ -54,6 +54,7 @@ impl Scripted {
     /// The channel `name` that leads to it.
     pub(crate) fn channel(self: &Arc<Self>, channel: &str, settings: Value) -> ConfiguredChannel {
         ConfiguredChannel {
+            weight: None,
             name: name(channel),
             settings: serde_json::from_value(settings).unwrap(),
             adapter: Arc::new(Wire(Arc::clone(self))),

@@ -280,10 +280,19 @@ async fn providers(channels: Vec<ConfiguredChannel>, offline: bool) -> Vec<Line>
             "config/example.toml shows one of every kind",
         )];
     }
+    let several: Vec<_> = channels
+        .iter()
+        .filter(|channel| channels.iter().filter(|c| c.name == channel.name).count() > 1)
+        .map(|channel| channel.name.clone())
+        .collect();
     let mut asked = JoinSet::new();
     for channel in channels {
+        let name = if several.contains(&channel.name) {
+            format!("{}.via.{}", channel.name, channel.kind())
+        } else {
+            channel.name.to_string()
+        };
         asked.spawn(async move {
-            let name = channel.name.to_string();
             if offline {
                 let kind = channel.adapter.capabilities().kind;
                 return vec![Line::new(

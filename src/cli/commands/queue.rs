@@ -49,6 +49,10 @@ fn text(queue: &[QueueRow]) -> String {
         if let Some(paused) = &row.paused {
             text.push_str(&format!("\n{}: {}", row.channel, paused.line));
         }
+        for provider in &row.providers {
+            let (channel, kind, line) = (&row.channel, &provider.kind, &provider.line);
+            text.push_str(&format!("\n{channel} through {kind}: {line}"));
+        }
         for partner in &row.shut {
             text.push_str(&format!(
                 "\n{}: {}: {}",

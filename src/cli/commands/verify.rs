@@ -6,6 +6,7 @@ use crate::settings::{Settings, Sources};
 use crate::terminal;
 use oyez_channels::registry::KINDS;
 use oyez_dispatch::settings::{ChannelSettings, EngineSettings, PaceSettings};
+use oyez_domain::channel::{Capabilities, IdempotencyClass};
 use oyez_domain::invariants::{
     ChannelRules, Evidence, Finding, Judgement, Request, Verdict, judge,
 };
@@ -75,7 +76,15 @@ fn rules(view: &BroadcastView, configured: Option<&Settings>, rates: &[RateOf]) 
     };
     let channel = configured.and_then(|settings| settings.channels.get(name).zip(Some(settings)));
     let mut rules = match channel {
-        Some((channel, settings)) => channel.engine().rules(kind, &settings.engine),
+        Some((channel, settings)) => {
+            let rules = channel.engine().rules(kind, &settings.engine);
+            let keyed = |kind: &Capabilities| kind.idempotency == IdempotencyClass::NativeKey;
+            ChannelRules {
+                keyed: channel.kinds().all(keyed),
+                by_provider: channel.via.len() > 1,
+                ..rules
+            }
+        }
         // What a kind is like is known without any configuration, what it was allowed is not.
         None => ChannelRules {
             pace: None,
@@ -114,6 +123,7 @@ fn requests(log: &Path, key: &ReferenceKey) -> anyhow::Result<Vec<Request>> {
         effect: record.effect,
         refused_us: refuses_us(&record.reply),
         not_before: None,
+        provider: record.channel,
         to: record.to,
     };
     let requests = records.into_iter().map(request);

@@ -75,7 +75,10 @@ impl Desk {
         let give_up = self.clock.now().plus(GIVEN_BACK_WITHIN);
         let at_most = |view: &BroadcastView| {
             let live = self.lives.get(&view.channel);
-            live.map_or(0, |live| live.channel.settings.pace.concurrency)
+            live.map_or(0, |live| {
+                let providers = u32::try_from(live.providers.many()).unwrap_or(u32::MAX);
+                providers.saturating_mul(live.channel.settings.pace.concurrency)
+            })
         };
         loop {
             let views = self.views(update, channel).await?;
@@ -187,7 +190,7 @@ impl Desk {
             let by = desk.by(&actor);
             // Before the ledger is asked, which may take a while: what a provider says from now on is news.
             let mine = |live: &&Live| channel.is_none_or(|name| *name == live.channel.name);
-            for live in desk.lives.all().filter(mine).filter(|_| reason.is_none()) {
+            for live in desk.lives.every().filter(mine).filter(|_| reason.is_none()) {
                 live.clear_pauses();
                 live.runaway.clear();
             }

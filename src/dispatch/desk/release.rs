@@ -21,11 +21,13 @@ impl Desk {
         let by = self.by(actor);
         let notice = self.notice(self.ledger.statement(update).await?);
         let channels = self.channels_of(&notice.update);
-        let refusals: Vec<_> = channels
+        let mut refusals: Vec<_> = channels
             .iter()
-            .flat_map(|channel| previews(channel, &notice))
+            .flat_map(|channel| self.lives.providers(&channel.name))
+            .flat_map(|live| previews(&live.channel, &notice))
             .filter_map(|preview| preview.refusal)
             .collect();
+        refusals.dedup();
         if !refusals.is_empty() {
             return Err(refusals.into());
         }
@@ -81,24 +83,33 @@ impl Desk {
         })
     }
 
+    /// A channel's part of a release. Where only some of its providers leave what may have been sent to a person, windows
+    /// are as small as for those, and each decides about its own.
     fn new_broadcast(
         &self,
         channel: &ConfiguredChannel,
         urgent: bool,
         expires_at: Wall,
     ) -> NewBroadcast {
-        let holds_unknown = channel.holds_unknown(urgent);
-        let capabilities = channel.adapter.capabilities();
         let pace = &channel.settings.pace;
+        let providers: Vec<_> = self.lives.providers(&channel.name).collect();
+        let holds = |live: &&Live| live.channel.holds_unknown(urgent);
+        let holds_unknown = providers.iter().all(holds);
+        let window_rows = pace.window_rows(providers.iter().any(holds));
+        let by_provider_id = |live: &&Live| {
+            let capabilities = live.channel.adapter.capabilities();
+            capabilities.receipts_by_provider_id
+        };
+        let capabilities = channel.adapter.capabilities();
         let live = self.lives.get(&channel.name);
         NewBroadcast {
             channel: channel.name.clone(),
             kind: capabilities.kind.to_owned(),
             carries: capabilities.carries,
             duplicate_bound: pace.duplicate_bound(),
-            window_rows: pace.window_rows(holds_unknown),
+            window_rows,
             holds_unknown,
-            receipts_by_provider_id: capabilities.receipts_by_provider_id,
+            receipts_by_provider_id: providers.iter().any(by_provider_id),
             expires_at,
             first_rows: live.map_or(0, Live::rows_at_once),
             shut_destinations: live.map_or_else(Vec::new, Live::not_to_arm),

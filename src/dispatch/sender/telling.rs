@@ -16,6 +16,10 @@ impl Sender {
     pub(super) fn tell_change(&self, told: &Told, reply: &str, now: Moment) {
         let (whom, rest) = match &told.destination {
             Some(partner) => (format!("{}: {partner}", self.name()), " Others get theirs."),
+            None if self.live.providers.many() > 1 => {
+                let kind = self.live.channel.kind();
+                (format!("{} through {kind}", self.name()), "")
+            }
             None => (self.name().to_owned(), ""),
         };
         match told.change {

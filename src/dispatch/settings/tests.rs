@@ -51,6 +51,7 @@ fn capabilities(family: Family, on_unknown: OnUnknown) -> Capabilities {
 
 fn channel(capabilities: Capabilities, said: Option<OnUnknown>) -> ConfiguredChannel {
     ConfiguredChannel {
+        weight: None,
         name: "paper".parse().unwrap(),
         settings: ChannelSettings {
             on_unknown: said,

@@ -19,6 +19,8 @@ pub(crate) struct Bugs {
     pub(crate) outcome_before_intent: bool,
     /// The wall clock is believed whatever it does, and lets deliveries expire when it jumps ahead.
     pub(crate) expiry_on_jump: bool,
+    /// What may have been sent through one provider goes through another.
+    pub(crate) provider_changed: bool,
     /// The store forgets every outcome. A guard has to bear it, too.
     pub(crate) outcomes_forgotten: bool,
     /// Whoever carries a second attempt to the provider carries it there twice.

@@ -2,7 +2,7 @@
 
 use super::people::name_of;
 use super::provider::Kind;
-use super::run::Run;
+use super::run::{Pair, Run};
 use super::time::BEGINNING;
 use crate::settings::ChannelSettings;
 use oyez_domain::channel::ChannelName;
@@ -65,17 +65,19 @@ fn evidence(run: &Run, steps: &[i64]) -> Evidence {
         requests: Some(log.iter().map(|logged| logged.request.clone()).collect()),
         not_logged: Vec::new(),
         unclean_ends,
-        rules: rules(&run.kinds),
+        rules: rules(&run.kinds, &run.pairs),
         ended: true,
     }
 }
 
-fn rules(kinds: &[(Kind, ChannelSettings)]) -> BTreeMap<ChannelName, ChannelRules> {
+fn rules(kinds: &[(Kind, ChannelSettings)], pairs: &[Pair]) -> BTreeMap<ChannelName, ChannelRules> {
     let rules = kinds.iter().map(|(kind, settings)| {
         let pace = &settings.pace;
+        let pair = pairs.iter().find(|pair| pair.first == *kind);
         let rules = ChannelRules {
-            keyed: kind.knows_keys(),
+            keyed: kind.knows_keys() && pair.is_none_or(|pair| pair.second.knows_keys()),
             by_destination: *kind == Kind::Partners,
+            by_provider: pair.is_some(),
             pace: Some(PaceRules {
                 rate_per_second: pace.rate_per_second,
                 burst: pace.declared_burst(),

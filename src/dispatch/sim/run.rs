@@ -11,6 +11,7 @@ use crate::clock_guard::ClockGuard;
 use crate::settings::{ChannelSettings, ConfiguredChannel, EngineSettings};
 use oyez_domain::Clock;
 use oyez_domain::address::Address;
+use oyez_domain::channel::ChannelName;
 use oyez_domain::id::SubscriberId;
 use oyez_domain::ledger::NewEndpoint;
 use oyez_domain::parcel::Secret;
@@ -27,12 +28,37 @@ pub(crate) struct Setup {
     pub(crate) seed: u64,
     pub(crate) bugs: Bugs,
     pub(crate) kinds: Vec<(Kind, ChannelSettings)>,
+    /// Kinds whose provider is a further one of another's channel.
+    pub(crate) pairs: Vec<Pair>,
     /// Residents, each with an email address and a mobile.
     pub(crate) residents: u32,
     pub(crate) partners: u32,
     pub(crate) incidents: usize,
     pub(crate) wishes: Vec<Wish>,
     pub(crate) settings: EngineSettings,
+}
+
+/// Two providers of one channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pair {
+    pub(crate) first: Kind,
+    pub(crate) second: Kind,
+    /// Each gets its share; otherwise the first that works gets all.
+    pub(crate) split: bool,
+}
+
+impl Pair {
+    /// The channel that a kind's provider belongs to.
+    pub(crate) fn channel(pairs: &[Self], kind: Kind) -> ChannelName {
+        let pair = pairs.iter().find(|pair| pair.second == kind);
+        people::name_of(pair.map_or(kind, |pair| pair.first))
+    }
+
+    fn weight(&self, kind: Kind) -> Option<u32> {
+        let weights = [(self.first, 60), (self.second, 40)];
+        let weight = weights.into_iter().find(|(of, _)| *of == kind);
+        weight.filter(|_| self.split).map(|(_, weight)| weight)
+    }
 }
 
 /// What has happened so far.
@@ -51,6 +77,7 @@ pub(crate) struct Run {
     pub(crate) people: Arc<People>,
     pub(crate) tally: Tally,
     pub(crate) kinds: Vec<(Kind, ChannelSettings)>,
+    pub(crate) pairs: Vec<Pair>,
     settings: EngineSettings,
     program: Option<Program>,
     /// A start that was taken over and does not know it yet.
@@ -78,6 +105,7 @@ impl Run {
         store.populate(&residents(setup.residents), &partners(setup.partners));
         Self {
             kinds: setup.kinds.clone(),
+            pairs: setup.pairs.clone(),
             store,
             people: Arc::new(People::new(setup.wishes.clone(), setup.incidents)),
             tally: Tally::default(),
@@ -183,7 +211,8 @@ impl Run {
         self.world.newest_start.store(number, Ordering::Relaxed);
         let guard = Arc::new(ClockGuard::new(Arc::clone(&self.world.clock) as _));
         let channels = self.kinds.iter().map(|(kind, settings)| ConfiguredChannel {
-            name: people::name_of(*kind),
+            weight: self.pairs.iter().find_map(|pair| pair.weight(*kind)),
+            name: Pair::channel(&self.pairs, *kind),
             settings: settings.clone(),
             adapter: Arc::new(SimProvider::new(
                 &self.world,
@@ -252,6 +281,10 @@ impl Run {
             return world.after(Duration::from_secs(1), again);
         };
         let desk = program.desk.clone();
+        let (named, pairs) = (channel, &self.pairs);
+        let mut kinds = self.kinds.iter().map(|(kind, _)| *kind);
+        let kind = kinds.find(|kind| kind.channel() == named.as_str()).unwrap();
+        let channel = Pair::channel(pairs, kind);
         program.spawn(async move {
             let callback = Callback {
                 method: "POST",
@@ -259,7 +292,8 @@ impl Run {
                 headers: &[],
                 body: body.as_bytes(),
             };
-            let answer = desk.receive_callback(&channel, &callback).await;
+            let provider = Some(named.as_str());
+            let answer = desk.receive_callback(&channel, provider, &callback).await;
             if let Err(crate::DeskError::Ledger(_)) = answer {
                 world.after(Duration::from_secs(1), again);
             }

@@ -5,7 +5,7 @@ use super::chance::Chance;
 use super::judge;
 use super::people::{self, Act, Wish};
 use super::provider::Kind;
-use super::run::{Run, Setup, Tally};
+use super::run::{Pair, Run, Setup, Tally};
 use super::weather::Weather;
 use super::world::Deed;
 use crate::settings::{ChannelSettings, EngineSettings, PaceSettings};
@@ -125,10 +125,13 @@ fn setup(seed: u64, bugs: Bugs, dice: &Chance) -> Setup {
     let bulk = kinds.iter().filter(bulk).count() as u64;
     let residents = DELIVERIES / (bulk.max(1) * wishes.len() as u64);
     let with_settings = |kind| (kind, channel_settings(dice));
+    let mut kinds: Vec<_> = kinds.into_iter().map(with_settings).collect();
+    let pairs = pairs(seed, &mut kinds);
     Setup {
         seed,
         bugs,
-        kinds: kinds.into_iter().map(with_settings).collect(),
+        kinds,
+        pairs,
         residents: u32::try_from(residents.min(120)).unwrap(),
         partners: 4,
         incidents,
@@ -151,6 +154,36 @@ fn setup(seed: u64, bugs: Bugs, dice: &Chance) -> Setup {
             ..EngineSettings::default()
         },
     }
+}
+
+/// In every fifth story one channel has a second provider, with faults of its own; half of these share what is sent.
+fn pairs(seed: u64, kinds: &mut Vec<(Kind, ChannelSettings)>) -> Vec<Pair> {
+    if seed % 5 != 3 {
+        return Vec::new();
+    }
+    let has = |kind: Kind| kinds.iter().any(|(known, _)| *known == kind);
+    let beside = |kind: Kind| match kind {
+        Kind::Keyed => Some(Kind::Plain),
+        Kind::Plain => Some(Kind::Keyed),
+        Kind::Asked => Some(Kind::Numbered),
+        Kind::Receipted => Some(Kind::Asked),
+        Kind::Numbered => Some(Kind::Receipted),
+        Kind::Posts | Kind::Partners => None,
+    };
+    let mut possible = kinds.iter().filter_map(|(first, settings)| {
+        let second = beside(*first).filter(|second| !has(*second))?;
+        Some((*first, second, settings.clone()))
+    });
+    let Some((first, second, settings)) = possible.next() else {
+        return Vec::new();
+    };
+    kinds.push((second, settings));
+    let split = seed % 10 == 3;
+    vec![Pair {
+        first,
+        second,
+        split,
+    }]
 }
 
 /// Whether somebody sets the wall clock in this story.

@@ -206,10 +206,11 @@ impl World {
     }
 
     /// A request to a provider, seen now.
-    pub(crate) fn request(&self, key: &str, to: &str) -> Request {
+    pub(crate) fn request(&self, provider: &ChannelName, key: &str, to: &str) -> Request {
         let now = self.now();
         Request {
             place: self.key.open(key),
+            provider: provider.to_string(),
             to: to.to_owned(),
             at: self.clock.untouched(now),
             since_boot: Boot(now),

@@ -4,7 +4,7 @@ use super::Judgement;
 use super::case::{Case, Event};
 use super::findings::Findings;
 use super::scene::{NO_LOG, Scene, requests};
-use crate::ledger::AttemptEnd;
+use crate::ledger::{ArmedRun, AttemptEnd};
 use crate::outcome::{OutcomeCode, Reason};
 use crate::time::Boot;
 use std::collections::{BTreeSet, HashMap};
@@ -30,6 +30,7 @@ pub(super) fn bounded(scene: &Scene<'_>) -> Judgement {
             });
         }
         each_with_its_reason(case, &mut found);
+        through_one_provider(case, &mut found);
     }
     found.judge(
         "I3",
@@ -57,6 +58,61 @@ fn each_with_its_reason(case: &Case<'_>, found: &mut Findings) {
             });
         }
     }
+}
+
+/// Whoever may have been reached through one provider is not tried, and never reached, through another unless a person
+/// said so.
+fn through_one_provider(case: &Case<'_>, found: &mut Findings) {
+    for (place, _) in case.places() {
+        if changes_provider(case, place) {
+            found.broken(|| {
+                let name = case.name(place);
+                format!("{name}: may have left through one provider, and was armed for another")
+            });
+        }
+        let reached: BTreeSet<_> = case.effects(place).map(|seen| &seen.provider).collect();
+        if reached.len() > 1 && reopened(case, place) == 0 {
+            found.broken(|| format!("{}: reached through {reached:?}", case.name(place)));
+        }
+    }
+}
+
+/// Whether an attempt that may have reached somebody was followed by one through another provider.
+fn changes_provider(case: &Case<'_>, place: usize) -> bool {
+    let provider = |run: &ArmedRun| case.evidence.providers.get(&run.window);
+    let armed = case.events(place).iter().filter_map(|event| match event {
+        Event::Armed(run) => Some((run.attempt, provider(run)?)),
+        Event::Disarmed(_) | Event::Ended(_) | Event::Settled(_) | Event::Receipt(_) => None,
+    });
+    let armed: Vec<_> = armed.collect();
+    let doubtful = |end: &AttemptEnd| {
+        let mine = armed.iter().filter(|(attempt, _)| *attempt == end.attempt);
+        let mine: BTreeSet<_> = mine.map(|(_, provider)| provider).collect();
+        let released = first_reopened(case, place, end.attempt);
+        let later = |(attempt, provider): &(u32, &String)| {
+            *attempt > end.attempt && *attempt < released && !mine.contains(provider)
+        };
+        // What was announced for two and taken back from one may be either's.
+        let unsent = end.reason == Some(Reason::NotFoundYet) || mine.len() != 1;
+        let doubt = matches!(end.code, OutcomeCode::Unknown | OutcomeCode::Orphaned);
+        doubt && !unsent && armed.iter().any(later)
+    };
+    of_place(case, place, doubtful) > 0
+}
+
+/// The first attempt after this one that a person's word began.
+fn first_reopened(case: &Case<'_>, place: usize, after: u32) -> u32 {
+    let words = case.events(place).iter().filter_map(|event| match event {
+        Event::Ended(end) if end.code == OutcomeCode::Reopened && end.attempt > after => {
+            Some(end.attempt)
+        }
+        Event::Armed(_)
+        | Event::Disarmed(_)
+        | Event::Ended(_)
+        | Event::Settled(_)
+        | Event::Receipt(_) => None,
+    });
+    words.min().unwrap_or(u32::MAX)
 }
 
 /// Whether nobody could tell how an attempt ended, and another followed. A provider that does not find a message was
@@ -162,6 +218,45 @@ fn flooded(scene: &Scene<'_>, found: &mut Findings) {
 mod tests {
     use super::super::fixture::{Play, channel, play, start, violated};
     use super::{OutcomeCode, Reason};
+
+    /// The first recipient's attempt ended without anybody knowing how, and another follows through another provider.
+    fn through_another() -> Play {
+        let mut play = again(1);
+        let windows = play
+            .broadcast
+            .armed
+            .iter()
+            .map(|run| (run.window, run.attempt));
+        play.broadcast.providers = windows
+            .map(|(id, n)| (id, format!("provider{n}")))
+            .collect();
+        play
+    }
+
+    #[test]
+    fn what_may_have_left_through_one_provider_goes_through_no_other() {
+        let mut play = through_another();
+        play.unclean_ends = 1;
+        assert_eq!(violated(&play), ["I3"], "though a crash may repeat it");
+        play.broadcast
+            .providers
+            .values_mut()
+            .for_each(|name| *name = "one".to_owned());
+        assert_eq!(violated(&play), [] as [String; 0]);
+    }
+
+    #[test]
+    fn what_was_surely_refused_may_go_through_another_and_reach_nobody_twice() {
+        let mut play = through_another();
+        let ends = play.broadcast.ends.iter_mut();
+        let doubt = ends.filter(|end| end.code == OutcomeCode::Orphaned);
+        doubt.for_each(|end| end.code = OutcomeCode::Deferred);
+        play.unclean_ends = 1;
+        assert_eq!(violated(&play), [] as [String; 0]);
+        let requests = play.requests.as_mut().unwrap();
+        requests.last_mut().unwrap().provider = "other".to_owned();
+        assert_eq!(violated(&play), ["I3"], "the log knows better");
+    }
 
     /// The first recipient is announced and reached again by so many further starts of the program, without an unclean
     /// end to blame.

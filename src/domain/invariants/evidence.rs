@@ -31,6 +31,8 @@ pub struct Evidence {
 pub struct Request {
     /// The delivery its key names; nothing when there is no key, or one that is not ours.
     pub place: Option<(BroadcastId, Ordinal)>,
+    /// Which provider it reached, as its log names it.
+    pub provider: String,
     /// Whom it was for, as the provider wrote it.
     pub to: String,
     /// When, on the calendar: the ledger counts so too.
@@ -52,6 +54,8 @@ pub struct ChannelRules {
     pub keyed: bool,
     /// Whether each destination answers for itself alone, as partners' endpoints do.
     pub by_destination: bool,
+    /// Whether it has several providers: the limit is that of each.
+    pub by_provider: bool,
     /// How fast; nothing where no configuration was given.
     pub pace: Option<PaceRules>,
     /// How often; nothing where no configuration was given.

@@ -62,6 +62,7 @@ pub(super) fn rules() -> ChannelRules {
     ChannelRules {
         keyed: false,
         by_destination: false,
+        by_provider: false,
         pace: Some(PaceRules {
             rate_per_second: Some(10.0),
             burst: 1,
@@ -123,6 +124,7 @@ pub(super) fn broadcast(number: u32, people: u32) -> BroadcastEvidence {
         holds_unknown: false,
         audience: (0..people).map(recipient).collect(),
         armed: Vec::new(),
+        providers: BTreeMap::new(),
         disarmed: Vec::new(),
         ends: Vec::new(),
         spans: Vec::new(),
@@ -139,6 +141,7 @@ pub(super) fn to(ordinal: u32) -> String {
 pub(super) fn reached(broadcast: u32, ordinal: u32, milliseconds: u64) -> Request {
     Request {
         place: Some((BroadcastId(broadcast), Ordinal(ordinal))),
+        provider: channel().to_string(),
         to: to(ordinal),
         at: wall(milliseconds),
         since_boot: Boot(Duration::from_millis(milliseconds)),

@@ -29,10 +29,12 @@ pub(super) fn within_the_rate(scene: &Scene<'_>) -> Judgement {
         let Some(rate) = pace.rate_per_second else {
             continue;
         };
-        let requests = requests(&cases);
-        let starts: Vec<Boot> = starts(scene, &requests);
-        if let Some((many, seconds)) = fastest(&requests, rate, at_once(pace), &starts) {
-            found.broken(|| format!("{channel}: {many} requests in {seconds:.3} s at {rate}/s"));
+        for requests in by_provider(scene, &cases) {
+            let starts: Vec<Boot> = starts(scene, &requests);
+            if let Some((many, seconds)) = fastest(&requests, rate, at_once(pace), &starts) {
+                found
+                    .broken(|| format!("{channel}: {many} requests in {seconds:.3} s at {rate}/s"));
+            }
         }
     }
     found.judge("I8", "no channel was faster than its limit")
@@ -198,17 +200,37 @@ fn pace<'s>(scene: &'s Scene<'_>, cases: &[&Case<'_>]) -> Option<&'s PaceRules> 
     scene.rules(first).pace.as_ref()
 }
 
-/// What goes together: everything on a channel, or what one destination of it got where each answers for itself.
+/// Everything on a channel, apart for each provider where it has several.
+fn by_provider<'a>(scene: &Scene<'_>, cases: &[&Case<'a>]) -> Vec<Vec<(i64, &'a Request)>> {
+    let apart = cases
+        .first()
+        .is_some_and(|case| scene.rules(case).by_provider);
+    let mut flows: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+    for (address_id, request) in requests(cases) {
+        let provider = if apart { request.provider.as_str() } else { "" };
+        flows
+            .entry(provider)
+            .or_default()
+            .push((address_id, request));
+    }
+    flows.into_values().collect()
+}
+
+/// What goes together: everything of a provider, or what one destination got where each answers for itself.
 fn flows<'a>(scene: &Scene<'_>, cases: &[&Case<'a>]) -> Vec<Vec<&'a Request>> {
     let by_destination = cases
         .first()
         .is_some_and(|case| scene.rules(case).by_destination);
-    let mut flows: BTreeMap<i64, Vec<&Request>> = BTreeMap::new();
-    for (address_id, request) in requests(cases) {
-        let key = if by_destination { address_id } else { 0 };
-        flows.entry(key).or_default().push(request);
+    let mut flows = Vec::new();
+    for requests in by_provider(scene, cases) {
+        let mut of_one: BTreeMap<i64, Vec<&Request>> = BTreeMap::new();
+        for (address_id, request) in requests {
+            let key = if by_destination { address_id } else { 0 };
+            of_one.entry(key).or_default().push(request);
+        }
+        flows.extend(of_one.into_values());
     }
-    flows.into_values().collect()
+    flows
 }
 
 /// When a channel was let go on by a person, or by a new start of the program. A person's word is dated when it is given and
@@ -243,6 +265,19 @@ mod tests {
         }
         play.end(0, 1, OutcomeCode::Rejected, 900_000);
         play
+    }
+
+    #[test]
+    fn each_of_several_providers_has_its_own_limit() {
+        for (by_provider, broken) in [(true, false), (false, true)] {
+            let mut play = asked(100, 50);
+            let rules = play.rules.get_mut(&channel()).unwrap();
+            rules.by_provider = by_provider;
+            for request in play.requests.as_mut().unwrap().iter_mut().step_by(2) {
+                request.provider = "other".to_owned();
+            }
+            assert_eq!(violated(&play), if broken { &["I8"][..] } else { &[] });
+        }
     }
 
     #[test]

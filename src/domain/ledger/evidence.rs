@@ -7,6 +7,7 @@ use crate::id::{IncidentId, Ordinal};
 use crate::outcome::{OutcomeCode, Reason};
 use crate::receipt::ReceiptStatus;
 use crate::time::Wall;
+use std::collections::BTreeMap;
 
 /// What a judge needs to know of one broadcast.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct BroadcastEvidence {
     pub audience: Vec<Recipient>,
     /// Announcements.
     pub armed: Vec<ArmedRun>,
+    /// The provider's kind of each window.
+    pub providers: BTreeMap<WindowId, String>,
     /// Withdrawn announcements.
     pub disarmed: Vec<DisarmedRun>,
     /// How attempts ended, and what was decided instead of an attempt.

@@ -23,6 +23,8 @@ pub struct Window {
     pub broadcast: BroadcastId,
     /// The update, for rendering.
     pub update: UpdateId,
+    /// The kind of the provider that it goes through.
+    pub provider: String,
     /// D of the broadcast.
     pub duplicate_bound: u32,
     /// The broadcast's audience, for the guard that counts sends independently of the ledger.
@@ -122,6 +124,10 @@ pub struct Recorded {
 pub struct Ask<'a> {
     /// The channel.
     pub channel: &'a ChannelName,
+    /// The kind of that provider of the channel which is to send it.
+    pub provider: &'a str,
+    /// Another provider leads: only what may have been sent through this one already is asked for.
+    pub only_its_own: bool,
     /// Ordinals at most.
     pub rows: u32,
     /// Now.
@@ -148,7 +154,8 @@ pub trait Queue {
     /// Leases and arms the next window of a channel: first what is due again, then fresh ordinals in order
     /// (urgent first, then oldest). At most `rows` ordinals. Suppressed recipients are skipped and counted here.
     /// A recipient with an unsettled delivery of an older update of the same incident waits behind it, unless the
-    /// newer supersedes it. Refused with `Fenced` once a newer start has taken over.
+    /// newer supersedes it. What may have been sent through one provider is never armed for another, unless a person
+    /// let it go. Refused with `Fenced` once a newer start has taken over.
     fn take<'a>(&'a self, ask: &'a Ask<'a>) -> Answer<'a, Taken>;
     /// Gives back what was armed and not sent: the window's ordinals from `from` on.
     fn disarm(&self, window: WindowId, from: Ordinal, now: Wall) -> Answer<'_, ()>;
@@ -175,7 +182,14 @@ pub enum ReceiptAbout {
     /// By our own reference.
     Delivery(BroadcastId, Ordinal),
     /// By the identifier that a channel's provider gave an accepted message.
-    ProviderId(ChannelName, String),
+    ProviderId {
+        /// The channel.
+        channel: ChannelName,
+        /// The provider's kind.
+        provider: String,
+        /// Its identifier; two providers may have the same for two messages.
+        id: String,
+    },
 }
 
 /// One receipt on its way into the ledger.

@@ -12,7 +12,7 @@ use crate::state::House;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use oyez_dispatch::queue::ShutPartner;
+use oyez_dispatch::queue::{ProviderRow, ShutPartner};
 use oyez_domain::channel::ChannelName;
 use oyez_domain::trouble::Trouble;
 use oyez_domain::user::Permission;
@@ -29,6 +29,8 @@ struct Lane {
     slowed: String,
     left: String,
     oldest: String,
+    /// Its providers, where it has several.
+    providers: Vec<ProviderRow>,
     /// Partners that get nothing at the moment, the first by name.
     shut: Vec<ShutPartner>,
     shut_more: u64,
@@ -74,6 +76,9 @@ pub(super) async fn show(State(house): State<House>, _: Officer) -> Result<Respo
                 .and_then(|row| row.oldest_seconds)
                 .map_or_else(String::new, about),
             slowed: slowed(&channel),
+            providers: row
+                .as_ref()
+                .map_or_else(Vec::new, |row| row.providers.clone()),
             shut_more: row.as_ref().map_or(0, |row| {
                 row.shut_partners.saturating_sub(row.shut.len() as u64)
             }),

@@ -156,6 +156,7 @@ fn channel(
         needs: &[],
     };
     ConfiguredChannel {
+        weight: None,
         name: name.parse().unwrap(),
         settings: serde_json::from_value(json!({})).unwrap(),
         adapter: Arc::new(Paper {

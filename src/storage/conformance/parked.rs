@@ -1,7 +1,7 @@
 //! Promises about receipts that name a message by the provider's identifier, known or not known yet.
 
 use super::Store;
-use super::stage::{MAIL, Plan, Stage, TEXT, accepted, at, channel, first_window, unknown};
+use super::stage::{KIND, MAIL, Plan, Stage, TEXT, accepted, at, channel, first_window, unknown};
 use oyez_domain::delivery::DeliveryState::{self, Delivered, Undelivered};
 use oyez_domain::ledger::{
     Armed, PARKED_RECEIPTS, PARKED_SECONDS, ReceiptAbout, ReceiptRecord, Received, Recorded, Window,
@@ -11,7 +11,11 @@ use oyez_domain::time::Wall;
 
 fn named(name: &str, provider_id: &str, status: Status, now: Wall) -> ReceiptRecord {
     ReceiptRecord {
-        about: ReceiptAbout::ProviderId(channel(name), provider_id.to_owned()),
+        about: ReceiptAbout::ProviderId {
+            channel: channel(name),
+            provider: KIND.to_owned(),
+            id: provider_id.to_owned(),
+        },
         at: now,
         status,
         reason: None,

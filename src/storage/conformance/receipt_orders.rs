@@ -99,7 +99,11 @@ pub async fn forged_receipts_change_nothing(store: &dyn Store) {
     for n in 0..1_000 {
         let status = Status::ALL[dice.roll(Status::ALL.len())];
         let about = match dice.roll(3) {
-            0 => ReceiptAbout::ProviderId(super::stage::channel(MAIL), format!("forged-{n}")),
+            0 => ReceiptAbout::ProviderId {
+                channel: super::stage::channel(MAIL),
+                provider: super::stage::KIND.to_owned(),
+                id: format!("forged-{n}"),
+            },
             1 => ReceiptAbout::Delivery(window.broadcast, Ordinal(4 + n)),
             _ => ReceiptAbout::Delivery(BroadcastId(window.broadcast.0 + 1 + n), Ordinal(0)),
         };

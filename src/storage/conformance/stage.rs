@@ -295,10 +295,15 @@ impl<'s> Stage<'s> {
     }
 }
 
+/// The kind of the provider that everything goes through here unless a test says otherwise.
+pub const KIND: &str = "play";
+
 /// What a worker asks with nothing out of the ordinary.
 pub fn ask(channel: &ChannelName, now: Wall) -> Ask<'_> {
     Ask {
         channel,
+        provider: KIND,
+        only_its_own: false,
         rows: 100,
         now,
         may_expire: true,
@@ -343,7 +348,7 @@ pub fn order(update: &Update, plan: &Plan) -> ReleaseOrder {
             .iter()
             .map(|(name, carries)| NewBroadcast {
                 channel: channel(name),
-                kind: "play".to_owned(),
+                kind: KIND.to_owned(),
                 carries: *carries,
                 duplicate_bound: 64,
                 window_rows: plan.window_rows,

@@ -23,6 +23,10 @@ use std::time::Duration;
 pub(super) struct Moment<'a> {
     pub(super) boot: i64,
     pub(super) now: Wall,
+    /// The kind of the provider that it is armed for.
+    pub(super) provider: &'a str,
+    /// Only what may have been sent through that one already.
+    pub(super) only_its_own: bool,
     /// Destinations that may not be called before a moment.
     pub(super) shut: &'a [(String, Wall)],
     pub(super) seeded: Seeded,
@@ -169,7 +173,7 @@ pub(super) fn due(
     moment: Moment<'_>,
 ) -> Step<Found> {
     let rows = rows.min(broadcast.window_rows).max(1);
-    let due = Sealed::due(connection, broadcast, rows, moment.now)?;
+    let due = Sealed::due(connection, broadcast, rows, &moment)?;
     if due.is_empty() {
         return Ok(Found::Nothing);
     }
@@ -221,10 +225,11 @@ fn window(
     if moment.seeded.has(SeededBug::CheckpointAtFetch) {
         runs.clear();
     }
-    let id = announce(connection, broadcast, moment.boot, moment.now, &runs)?;
+    let id = announce(connection, broadcast, &moment, &runs)?;
     broadcast.save(connection)?;
     Ok(Found::Window(Box::new(SealedWindow {
         id,
+        provider: moment.provider.to_owned(),
         broadcast: broadcast.clone(),
         armed,
     })))

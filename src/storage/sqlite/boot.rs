@@ -15,6 +15,7 @@ use oyez_domain::ledger::WindowId;
 use oyez_domain::outcome::{OutcomeCode, Reason};
 use oyez_domain::time::Wall;
 use rusqlite::{Connection, params};
+use std::sync::Arc;
 
 /// Notes this start and settles what the last one left behind. Only windows with something outstanding are
 /// read, so the time it takes does not depend on how much is still to be sent.
@@ -53,7 +54,7 @@ fn orphan_window(
         .ok_or_else(|| LedgerError::NotFound(format!("window {}", window.0)))?;
     for (ordinal, attempt) in announced.deliveries(Ordinal(0)) {
         if !has_evidence(connection, broadcast, ordinal, attempt)? {
-            orphan(connection, broadcast, (ordinal, attempt), announced.at, now)?;
+            orphan(connection, broadcast, (ordinal, attempt), &announced, now)?;
         }
     }
     connection.execute(
@@ -69,7 +70,7 @@ fn orphan(
     connection: &Connection,
     broadcast: &mut Broadcast,
     (ordinal, attempt): (Ordinal, u32),
-    armed_at: Wall,
+    announced: &Announced,
     now: Wall,
 ) -> Step<()> {
     let again = !broadcast.holds_unknown && halted(connection, broadcast, ordinal)?.is_none();
@@ -84,7 +85,7 @@ fn orphan(
         None => {
             let address_id = address_of(connection, broadcast.id, ordinal)?;
             Exception {
-                first_armed_at: Some(armed_at),
+                first_armed_at: Some(announced.at),
                 ..Exception::untouched(ordinal, address_id, Care::Armed, now)
             }
         }
@@ -94,6 +95,7 @@ fn orphan(
         attempt,
         unknowns: known.unknowns + 1,
         unsure: true,
+        provider: Some(Arc::clone(&announced.provider)),
         not_before: now,
         reason,
         ..known

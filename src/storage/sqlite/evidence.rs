@@ -35,6 +35,14 @@ pub(super) fn evidence(
         holds_unknown: broadcast.holds_unknown,
         audience: audience(connection, keys, &broadcast)?,
         armed: armed(connection, id)?,
+        providers: all(
+            connection,
+            id,
+            "SELECT id, provider FROM window_ WHERE broadcast_id = ?1",
+            |row| Ok((WindowId(row.get(0)?), row.get(1)?)),
+        )?
+        .into_iter()
+        .collect(),
         disarmed: all(
             connection,
             id,

@@ -8,6 +8,7 @@ use oyez_domain::id::{BroadcastId, Ordinal};
 use oyez_domain::outcome::Reason;
 use oyez_domain::time::Wall;
 use rusqlite::{Connection, Row, params};
+use std::sync::Arc;
 
 /// What an exceptional delivery is waiting for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,10 +61,12 @@ pub(super) struct Exception {
     pub(super) reason: Option<Reason>,
     /// When the oldest announcement that still stands was made, if there is one and it is known.
     pub(super) first_armed_at: Option<Wall>,
+    /// The kind of the provider through which it may have been sent, if it may: no other may have it.
+    pub(super) provider: Option<Arc<str>>,
 }
 
 pub(super) const COLUMNS: &str = "ordinal, address_id, state, attempt, charged, unknowns, unsure, \
-     not_before, reason, first_armed_at";
+     not_before, reason, first_armed_at, provider";
 
 impl Exception {
     /// A delivery that nothing was sent of, due from `not_before` on.
@@ -84,6 +87,7 @@ impl Exception {
             not_before,
             reason: None,
             first_armed_at: None,
+            provider: None,
         }
     }
 
@@ -94,7 +98,7 @@ impl Exception {
     ) -> Step<Option<Self>> {
         let mut statement = connection.prepare_cached(
             "SELECT ordinal, address_id, state, attempt, charged, unknowns, unsure, not_before,
-                 reason, first_armed_at
+                 reason, first_armed_at, provider
              FROM exception WHERE broadcast_id = ?1 AND ordinal = ?2",
         )?;
         let mut rows = statement.query([broadcast.0, ordinal.0])?;
@@ -118,6 +122,7 @@ impl Exception {
             not_before: Wall(row.get(first + 7)?),
             reason: reason_from(row.get(first + 8)?)?,
             first_armed_at: row.get::<_, Option<i64>>(first + 9)?.map(Wall),
+            provider: row.get(first + 10)?,
         })
     }
 
@@ -125,8 +130,8 @@ impl Exception {
         connection
             .prepare_cached(
                 "INSERT OR REPLACE INTO exception (broadcast_id, ordinal, address_id, state, attempt,
-                     charged, unknowns, unsure, not_before, reason, first_armed_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                     charged, unknowns, unsure, not_before, reason, first_armed_at, provider)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             )?
             .execute(params![
                 broadcast.0,
@@ -140,6 +145,7 @@ impl Exception {
                 self.not_before.0,
                 reason_number(self.reason),
                 self.first_armed_at.map(|at| at.0),
+                self.provider,
             ])?;
         Ok(())
     }

@@ -180,7 +180,12 @@ pub(super) fn without_doubt_about(
     }
     let history = History::read(connection, broadcast, recorded.ordinal)?;
     let unsure = history.is_unsure_without(recorded.attempt);
-    Ok(Exception { unsure, ..known })
+    let provider = known.provider.clone().filter(|_| unsure);
+    Ok(Exception {
+        unsure,
+        provider,
+        ..known
+    })
 }
 
 impl History {

@@ -5,7 +5,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::Path;
 
-const MIGRATIONS: [(u32, &str); 7] = [
+const MIGRATIONS: [(u32, &str); 8] = [
     (1, include_str!("../migrations/sqlite/0001_ledger.sql")),
     (
         2,
@@ -14,6 +14,7 @@ const MIGRATIONS: [(u32, &str); 7] = [
     (3, include_str!("../migrations/sqlite/0003_accounts.sql")),
     (4, include_str!("../migrations/sqlite/0004_misses.sql")),
     (5, include_str!("../migrations/sqlite/0005_replies.sql")),
+    (6, include_str!("../migrations/sqlite/0006_providers.sql")),
     (
         7,
         include_str!("../migrations/sqlite/0007_newest_updates.sql"),

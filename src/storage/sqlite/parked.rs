@@ -24,6 +24,11 @@ pub(super) struct Word {
     pub(super) reason: Option<Reason>,
 }
 
+/// A provider's identifier as the tables have it, told apart from that of the channel's other providers.
+pub(super) fn named(provider: &str, id: &str) -> String {
+    format!("{provider}/{id}")
+}
+
 /// The delivery that a provider's identifier means.
 pub(super) fn place(
     connection: &Connection,

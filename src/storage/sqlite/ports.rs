@@ -237,11 +237,14 @@ impl Queue for SqliteLedger {
             let (channel, rows, seeded) = (ask.channel.clone(), ask.rows, self.seeded);
             let may_expire = ask.may_expire || seeded.has(SeededBug::ExpiryOnJump);
             let (now, shut) = (ask.now, ask.shut_destinations.to_vec());
+            let (provider, only_its_own) = (ask.provider.to_owned(), ask.only_its_own);
             let sealed = self
                 .announce(Purpose::Send, move |c, boot| {
                     let moment = Moment {
                         boot,
                         now,
+                        provider: &provider,
+                        only_its_own,
                         shut: &shut,
                         seeded,
                     };

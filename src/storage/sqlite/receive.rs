@@ -34,7 +34,12 @@ pub(super) fn receive(
         };
         match &record.about {
             ReceiptAbout::Delivery(broadcast, ordinal) => placed.push((*broadcast, *ordinal, word)),
-            ReceiptAbout::ProviderId(channel, id) => {
+            ReceiptAbout::ProviderId {
+                channel,
+                provider,
+                id,
+            } => {
+                let id = &parked::named(provider, id);
                 match parked::place(connection, channel, id)? {
                     Some((broadcast, ordinal)) => placed.push((broadcast, ordinal, word)),
                     None if parked::park(connection, channel, id, word)? => received.parked += 1,

@@ -19,6 +19,7 @@ use oyez_domain::subscriber::SuppressionCause;
 use oyez_domain::time::Wall;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Appends a batch. One that was recorded already changes nothing: each outcome is known by its attempt.
 pub(super) fn record(
@@ -69,6 +70,12 @@ struct Recording<'c> {
     windows: HashMap<WindowId, Option<(Announced, usize)>>,
 }
 
+/// When an attempt was announced, and for which provider, if that is known.
+struct ArmedBy {
+    at: Wall,
+    provider: Option<Arc<str>>,
+}
+
 impl<'c> Recording<'c> {
     fn of(connection: &'c Connection, id: BroadcastId, is_late: bool) -> Step<Self> {
         let broadcast = Broadcast::get(connection, id)?;
@@ -113,7 +120,7 @@ impl<'c> Recording<'c> {
             return Ok(());
         }
         self.broadcast.note_outcome(recorded.at);
-        let armed_at = self.answer_window(recorded)?;
+        let armed = self.answer_window(recorded)?;
         if recorded.suppress {
             let cause = SuppressionCause::of_refusal(recorded.reason);
             suppress(connection, &self.broadcast, ordinal, cause, recorded.at)?;
@@ -123,19 +130,21 @@ impl<'c> Recording<'c> {
             miss::note(connection, &self.broadcast, ordinal, reason, at)?;
         }
         if changes_state(recorded, before, exception.as_ref()) {
-            self.follow(&ending, before, exception, next, armed_at)?;
+            self.follow(&ending, before, exception, next, &armed)?;
         }
-        self.join_receipts(recorded)
+        self.join_receipts(recorded, &armed)
     }
 
     /// Lets receipts that name a message by the provider's identifier find the one accepted here.
-    fn join_receipts(&mut self, recorded: &Recorded) -> Step<()> {
+    fn join_receipts(&mut self, recorded: &Recorded, armed: &ArmedBy) -> Step<()> {
         let (OutcomeCode::Accepted, Some(provider_id)) = (recorded.code, &recorded.provider_id)
         else {
             return Ok(());
         };
         if self.broadcast.receipts_by_provider_id {
-            let place = (recorded.ordinal, provider_id.as_str());
+            let provider = armed.provider.as_deref().unwrap_or(&self.broadcast.kind);
+            let id = parked::named(provider, provider_id);
+            let place = (recorded.ordinal, id.as_str());
             self.has_receipts |=
                 parked::join(self.connection, &mut self.broadcast, place, recorded.at)?;
         }
@@ -195,7 +204,7 @@ impl<'c> Recording<'c> {
         before: Standing,
         exception: Option<Exception>,
         next: Next,
-        armed_at: Wall,
+        armed: &ArmedBy,
     ) -> Step<()> {
         let (id, ordinal) = (self.broadcast.id, ending.ordinal);
         let was_exception = exception.is_some();
@@ -210,12 +219,12 @@ impl<'c> Recording<'c> {
                     charged,
                     unknowns,
                     not_before,
-                    ..self.kept(ending, exception, armed_at)?
+                    ..self.kept(ending, exception, armed)?
                 };
                 (waiting.standing(), Some(waiting))
             }
             Next::Unknown => {
-                let unknown = self.kept(ending, exception, armed_at)?;
+                let unknown = self.kept(ending, exception, armed)?;
                 (unknown.standing(), Some(unknown))
             }
             Next::Settled(state) => (Standing::new(state, ending.reason), None),
@@ -223,7 +232,7 @@ impl<'c> Recording<'c> {
                 let decided = Ending::decided(ordinal, ending.attempt + 1, ending.at, code, reason);
                 decided.append(self.connection, &self.broadcast)?;
                 if settled_by(code) == DeliveryState::Unknown {
-                    let unknown = self.kept(&decided, exception, armed_at)?;
+                    let unknown = self.kept(&decided, exception, armed)?;
                     (unknown.standing(), Some(unknown))
                 } else {
                     (Standing::new(settled_by(code), reason), None)
@@ -249,31 +258,34 @@ impl<'c> Recording<'c> {
         &self,
         ending: &Ending<'_>,
         exception: Option<Exception>,
-        armed_at: Wall,
+        armed: &ArmedBy,
     ) -> Step<Exception> {
         let known = match exception {
             Some(known) => known,
             None => {
                 let address_id = address_of(self.connection, self.broadcast.id, ending.ordinal)?;
                 Exception {
-                    first_armed_at: Some(armed_at),
+                    first_armed_at: Some(armed.at),
                     ..Exception::untouched(ending.ordinal, address_id, Care::Unknown, ending.at)
                 }
             }
         };
+        let unsure = ending.code == OutcomeCode::Unknown;
+        let provider = armed.provider.clone().filter(|_| unsure);
         Ok(Exception {
             care: Care::Unknown,
             attempt: ending.attempt,
             unknowns: known.unknowns + 1,
-            unsure: known.unsure || ending.code == OutcomeCode::Unknown,
+            unsure: known.unsure || unsure,
+            provider: provider.or(known.provider),
             not_before: ending.at,
             reason: ending.reason,
             ..known
         })
     }
 
-    /// Counts the announcement as answered, if it stands; when it was made, as far as that is known.
-    fn answer_window(&mut self, recorded: &Recorded) -> Step<Wall> {
+    /// Counts the announcement as answered, if it stands; when and for whom it was made, as far as that is known.
+    fn answer_window(&mut self, recorded: &Recorded) -> Step<ArmedBy> {
         let window = match self.windows.entry(recorded.window) {
             std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
             std::collections::hash_map::Entry::Vacant(unknown) => unknown
@@ -284,9 +296,15 @@ impl<'c> Recording<'c> {
                 if announced.covers(recorded.ordinal, recorded.attempt) {
                     *answered += 1;
                 }
-                announced.at
+                ArmedBy {
+                    at: announced.at,
+                    provider: Some(Arc::clone(&announced.provider)),
+                }
             }
-            Some(_) | None => recorded.at,
+            Some(_) | None => ArmedBy {
+                at: recorded.at,
+                provider: None,
+            },
         })
     }
 

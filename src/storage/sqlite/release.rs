@@ -18,6 +18,7 @@ use oyez_domain::broadcast::BroadcastState;
 use oyez_domain::channel::ChannelName;
 use oyez_domain::id::BroadcastId;
 use oyez_domain::ledger::{NewBroadcast, ReleaseOrder};
+use oyez_domain::time::Wall;
 use oyez_domain::update::{Update, UpdateState};
 use oyez_domain::{LedgerError, Refusal};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -76,18 +77,9 @@ pub(super) fn release(
         broadcasts.push(broadcast);
     }
     refuse_nobody(connection, &mut broadcasts)?;
-    let moment = Moment {
-        boot,
-        now: order.by.at,
-        shut: &[],
-        seeded: Seeded::default(),
-    };
     let mut released = Vec::with_capacity(broadcasts.len());
     for (mut broadcast, new) in broadcasts.into_iter().zip(&order.broadcasts) {
-        let moment = Moment {
-            shut: &new.shut_destinations,
-            ..moment
-        };
+        let moment = first_moment(new, boot, order.by.at);
         let window = first_window(connection, &mut broadcast, new.first_rows, moment)?;
         released.push((broadcast.id, new.channel.clone(), window));
     }
@@ -193,6 +185,18 @@ fn refuse_nobody(connection: &Connection, broadcasts: &mut [Broadcast]) -> Step<
         .into());
     }
     Ok(())
+}
+
+/// A release arms for the first provider.
+fn first_moment(new: &NewBroadcast, boot: i64, now: Wall) -> Moment<'_> {
+    Moment {
+        boot,
+        now,
+        provider: &new.kind,
+        only_its_own: false,
+        shut: &new.shut_destinations,
+        seeded: Seeded::default(),
+    }
 }
 
 /// Arms the first window unless the channel is held or has something else to do first, or nothing may leave on it.

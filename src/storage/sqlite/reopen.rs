@@ -106,6 +106,7 @@ pub(super) fn reopen(
         unknowns: 0,
         not_before: now,
         reason,
+        provider: None,
         ..past.clone()
     };
     waiting.put(connection, broadcast.id)?;

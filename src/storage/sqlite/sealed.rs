@@ -1,5 +1,6 @@
 //! Deliveries on their way to a worker while their addresses are still encrypted.
 
+use super::arm::Moment;
 use super::broadcast::Broadcast;
 use super::exception::Exception;
 use super::fault::Step;
@@ -16,6 +17,7 @@ use rusqlite::{Connection, Row, params};
 #[derive(Debug)]
 pub(super) struct SealedWindow {
     pub(super) id: WindowId,
+    pub(super) provider: String,
     pub(super) broadcast: Broadcast,
     pub(super) armed: Vec<Sealed>,
 }
@@ -36,6 +38,7 @@ impl SealedWindow {
             id: self.id,
             broadcast: id,
             update: self.broadcast.update,
+            provider: self.provider,
             duplicate_bound: self.broadcast.duplicate_bound,
             asked: u64::from(self.broadcast.asked()),
             urgent: self.broadcast.urgent,
@@ -116,23 +119,31 @@ impl Sealed {
         super::words::collect(found, |row| Self::read(row, now))
     }
 
-    /// Those whose time has come again, with their exceptions, as they would be armed now.
+    /// Those whose time has come again and that this provider may have, with their exceptions, as they would be armed now.
     pub(super) fn due(
         connection: &Connection,
         broadcast: &Broadcast,
         rows: u32,
-        now: Wall,
+        moment: &Moment<'_>,
     ) -> Step<Vec<(Self, Exception)>> {
+        let now = moment.now;
         let sql = format!(
             "SELECT {COLUMNS}, x.address_id, x.state, x.attempt, x.charged, x.unknowns, x.unsure,
-                 x.not_before, x.reason, x.first_armed_at
+                 x.not_before, x.reason, x.first_armed_at, x.provider
              FROM exception x
              JOIN audience u ON u.broadcast_id = x.broadcast_id AND u.ordinal = x.ordinal {JOINED}
              WHERE x.broadcast_id = ?1 AND x.state = 1 AND x.not_before <= ?2
+             AND (x.provider = ?4 OR (x.provider IS NULL AND NOT ?5))
              ORDER BY x.not_before, x.ordinal LIMIT ?3"
         );
         let mut statement = connection.prepare_cached(&sql)?;
-        let found = statement.query(params![broadcast.id.0, now.0, rows])?;
+        let found = statement.query(params![
+            broadcast.id.0,
+            now.0,
+            rows,
+            moment.provider,
+            moment.only_its_own
+        ])?;
         let mut due = super::words::collect(found, |row| {
             let exception = Exception::read_from(row, 9)?;
             let sealed = Self::read(row, now)?.following(&exception, broadcast.released_at);

@@ -58,7 +58,7 @@ pub(super) fn take(
     let next = if more {
         Some(moment.now)
     } else {
-        next_due(connection, channel, may_expire)?
+        next_due(connection, channel, may_expire, &moment)?
     };
     Ok(SealedTaken::Idle(next))
 }
@@ -106,6 +106,7 @@ fn look_in(
     let order = Order::of(connection, &broadcast, &older)?;
     let first = match look {
         Look::Due => return due(connection, &mut broadcast, rows, &order, moment),
+        Look::Fresh if moment.only_its_own => return Ok(Found::Nothing),
         Look::Fresh if broadcast.supersedes => None,
         Look::Fresh => older.into_iter().find(Broadcast::has_fresh),
     };
@@ -130,15 +131,24 @@ pub(super) fn held(connection: &Connection, channel: &str) -> Step<Option<String
         .optional()?)
 }
 
-/// When something of a channel is due again, or (where that may be said) too late.
-fn next_due(connection: &Connection, channel: &str, may_expire: bool) -> Step<Option<Wall>> {
+/// When something of a channel is due again through a provider, or (where that may be said) too late.
+fn next_due(
+    connection: &Connection,
+    channel: &str,
+    may_expire: bool,
+    moment: &Moment<'_>,
+) -> Step<Option<Wall>> {
     let due: Option<i64> = connection
         .prepare_cached(
             "SELECT min(min(iif(?2, b.expires_at, ?3),
-                 (SELECT min(not_before) FROM exception x WHERE x.broadcast_id = b.id AND x.state = 1)))
+                 (SELECT min(not_before) FROM exception x WHERE x.broadcast_id = b.id AND x.state = 1
+                  AND (x.provider = ?4 OR (x.provider IS NULL AND NOT ?5)))))
              FROM broadcast b WHERE b.channel = ?1 AND b.state = 1",
         )?
-        .query_row(params![channel, may_expire, i64::MAX], |row| row.get(0))?;
+        .query_row(
+            params![channel, may_expire, i64::MAX, moment.provider, moment.only_its_own],
+            |row| row.get(0),
+        )?;
     Ok(due.map(Wall))
 }
 

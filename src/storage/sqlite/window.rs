@@ -1,11 +1,13 @@
 //! Windows: runs of deliveries announced before the first byte may leave, and what was taken back of them.
 
+use super::arm::Moment;
 use super::broadcast::Broadcast;
 use super::fault::Step;
 use oyez_domain::id::{BroadcastId, Ordinal};
 use oyez_domain::ledger::WindowId;
 use oyez_domain::time::Wall;
 use rusqlite::{Connection, OptionalExtension, params};
+use std::sync::Arc;
 
 /// Consecutive ordinals at the same attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,16 +37,22 @@ pub(super) fn runs(deliveries: impl IntoIterator<Item = (Ordinal, u32)>) -> Vec<
 pub(super) fn announce(
     connection: &Connection,
     broadcast: &Broadcast,
-    boot: i64,
-    now: Wall,
+    moment: &Moment<'_>,
     runs: &[Run],
 ) -> Step<WindowId> {
     let rows: u32 = runs.iter().map(|run| run.hi - run.lo + 1).sum();
     connection
         .prepare_cached(
-            "INSERT INTO window_ (broadcast_id, boot_id, at, outstanding) VALUES (?1, ?2, ?3, ?4)",
+            "INSERT INTO window_ (broadcast_id, boot_id, at, outstanding, provider)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
-        .execute(params![broadcast.id.0, boot, now.0, rows])?;
+        .execute(params![
+            broadcast.id.0,
+            moment.boot,
+            moment.now.0,
+            rows,
+            moment.provider
+        ])?;
     let id = connection.last_insert_rowid();
     let mut insert = connection.prepare_cached(
         "INSERT INTO armed (broadcast_id, window_id, lo, hi, attempt) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -60,6 +68,8 @@ pub(super) fn announce(
 pub(super) struct Announced {
     pub(super) broadcast: BroadcastId,
     pub(super) at: Wall,
+    /// The kind of the provider that it went through.
+    pub(super) provider: Arc<str>,
     pub(super) runs: Vec<Run>,
     taken_back: Vec<Run>,
 }
@@ -68,12 +78,13 @@ impl Announced {
     /// The window with this name, if there is one.
     pub(super) fn find(connection: &Connection, id: WindowId) -> Step<Option<Self>> {
         let known = connection
-            .prepare_cached("SELECT broadcast_id, at FROM window_ WHERE id = ?1")?
+            .prepare_cached("SELECT broadcast_id, at, provider FROM window_ WHERE id = ?1")?
             .query_row([id.0], |row| {
-                Ok((BroadcastId(row.get(0)?), Wall(row.get(1)?)))
+                let provider: Arc<str> = row.get(2)?;
+                Ok((BroadcastId(row.get(0)?), Wall(row.get(1)?), provider))
             })
             .optional()?;
-        let Some((broadcast, at)) = known else {
+        let Some((broadcast, at, provider)) = known else {
             return Ok(None);
         };
         let read = |sql: &str| -> Step<Vec<Run>> {
@@ -90,6 +101,7 @@ impl Announced {
         Ok(Some(Self {
             broadcast,
             at,
+            provider,
             runs: read(
                 "SELECT lo, hi, attempt FROM armed WHERE broadcast_id = ?1 AND window_id = ?2
                  ORDER BY lo",
@@ -148,6 +160,7 @@ mod tests {
         let window = Announced {
             broadcast: BroadcastId(1),
             at: Wall(0),
+            provider: Arc::from("smtp"),
             runs: runs((0..5).map(|o| (Ordinal(o), 1))),
             taken_back: runs((3..5).map(|o| (Ordinal(o), 1))),
         };

@@ -277,7 +277,7 @@ fn webhook_secret() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use oyez_channels::registry::KINDS;
+    use oyez_channels::registry::{KINDS, Via};
     use std::collections::BTreeSet;
 
     #[test]
@@ -300,12 +300,10 @@ mod tests {
             ..Sources::default()
         };
         let settings = sources.read().unwrap();
-        let faults = settings
-            .channels
-            .values()
-            .flat_map(|channel| channel.via.check());
+        let via = || settings.channels.values().flat_map(|one| &one.via);
+        let faults = via().flat_map(Via::check);
         assert_eq!(faults.collect::<Vec<_>>(), []);
-        let shown = settings.channels.values().map(|channel| channel.via.kind());
+        let shown = via().map(Via::kind);
         let known = KINDS.iter().map(|kind| kind.kind);
         assert_eq!(
             shown.collect::<BTreeSet<_>>(),

@@ -113,7 +113,7 @@ pub(super) fn handle(world: &World, channel: &ChannelName, call: &Call<'_>) -> R
     let until = until.or_else(|| {
         hits(Fault::Throttled).then(|| now + Duration::from_secs(chance.between(2, 20)))
     });
-    let seen = world.request(call.key, call.to);
+    let seen = world.request(channel, call.key, call.to);
     if let Some(until) = until {
         world.provider(channel, |p| {
             p.wait.insert(call.destination.to_owned(), until)
@@ -163,7 +163,7 @@ fn reach(world: &World, channel: &ChannelName, call: &Call<'_>) -> String {
     let (kind, (new, id)) = world.provider(channel, |p| (p.kind, p.take(call.key, now)));
     let seen = Request {
         effect: new,
-        ..world.request(call.key, call.to)
+        ..world.request(channel, call.key, call.to)
     };
     world.saw(seen, call.start);
     if new && kind.gives_receipts() {

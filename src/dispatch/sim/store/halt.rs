@@ -354,6 +354,7 @@ impl Delivery {
         }
         self.charged = 0;
         self.unknowns = 0;
+        self.provider = None;
         self.place = Place::Due(at);
     }
 }

@@ -202,6 +202,9 @@ impl Queue for SimLedger {
                 Some(looked_at_before) => looked_at_before?,
                 None => s.fence(self.start)?,
             }
+            if bugs.provider_changed {
+                s.forget_providers();
+            }
             s.take(self.start, ask, ask.may_expire || bugs.expiry_on_jump)
         }))
     }

@@ -6,7 +6,7 @@ use oyez_domain::delivery::DeliveryState;
 use oyez_domain::id::{BroadcastId, Ordinal, UpdateId};
 use oyez_domain::ledger::{
     Answered, AttemptEnd, BroadcastEvidence, BroadcastView, DeliveryFilter, DeliveryView,
-    ReceiptSeen, Recipient, Start, SystemEvidence,
+    ReceiptSeen, Recipient, Start, SystemEvidence, WindowId,
 };
 use oyez_domain::outcome::Reason;
 use std::collections::BTreeMap;
@@ -131,6 +131,12 @@ impl State {
             holds_unknown: broadcast.rules.holds_unknown,
             audience,
             armed: broadcast.armed.clone(),
+            providers: (1..)
+                .map(WindowId)
+                .zip(&self.windows)
+                .filter(|(_, window)| window.broadcast == broadcast.id)
+                .map(|(id, window)| (id, window.provider.clone()))
+                .collect(),
             disarmed: broadcast.disarmed.clone(),
             ends: ends.collect(),
             spans: broadcast.spans.clone(),

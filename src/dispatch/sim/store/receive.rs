@@ -55,14 +55,21 @@ impl State {
     fn place_of(&self, about: &ReceiptAbout) -> Option<(BroadcastId, Ordinal)> {
         match about {
             ReceiptAbout::Delivery(broadcast, ordinal) => Some((*broadcast, *ordinal)),
-            ReceiptAbout::ProviderId(channel, id) => {
+            ReceiptAbout::ProviderId {
+                channel,
+                provider,
+                id,
+            } => {
                 let newest_first = self.broadcasts.iter().rev();
                 let mut of_channel = newest_first.filter(|b| b.rules.channel == *channel);
                 of_channel.find_map(|broadcast| {
                     let mut all = (0..).map(Ordinal).zip(&broadcast.deliveries);
                     let (ordinal, _) = all.find(|(_, delivery)| {
-                        let mut ids = delivery.ends.iter().map(|end| &end.view.provider_id);
-                        ids.any(|known| known.as_ref() == Some(id))
+                        let mut taken = delivery
+                            .ends
+                            .iter()
+                            .filter(|end| end.view.provider_id.as_ref() == Some(id));
+                        taken.any(|end| end.provider.as_ref() == Some(provider))
                     })?;
                     Some((broadcast.id, ordinal))
                 })
@@ -73,7 +80,11 @@ impl State {
     /// Applies the receipts that waited for this acceptance.
     pub(super) fn join_parked(&mut self, recorded: &Recorded, id: &str) -> LedgerResult<()> {
         let channel = self.broadcast(recorded.broadcast)?.rules.channel.clone();
-        let about = ReceiptAbout::ProviderId(channel, id.to_owned());
+        let about = ReceiptAbout::ProviderId {
+            channel,
+            provider: self.provider_of(recorded.window).unwrap_or_default(),
+            id: id.to_owned(),
+        };
         let (mine, others) = std::mem::take(&mut self.parked)
             .into_iter()
             .partition::<Vec<_>, _>(|record| record.about == about);

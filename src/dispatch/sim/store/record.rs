@@ -1,6 +1,6 @@
 //! Outcomes, what is given back, and what a start finds left behind.
 
-use super::state::{Broadcast, Delivery, End, Place, Started, State};
+use super::state::{Announced, Broadcast, Delivery, End, Place, Started, State};
 use oyez_domain::broadcast::BroadcastState;
 use oyez_domain::delivery::{DeliveryState, settled_by};
 use oyez_domain::id::Ordinal;
@@ -48,6 +48,7 @@ impl State {
         let overtaken = unknown.is_some_and(|d| d.place == Place::Unknown)
             && self.reached_by_newer(id).any(|reached| reached == row);
         let superseded = overtaken || self.superseded(id, row);
+        let provider = self.provider_of(recorded.window);
         let broadcast = self.broadcast_mut(id)?;
         let too_late = too_late(broadcast, superseded, recorded.at);
         let Some(delivery) = broadcast.delivery_mut(recorded.ordinal) else {
@@ -62,7 +63,10 @@ impl State {
             Some(_) => return Ok(()),
             None => false,
         };
-        delivery.take_outcome(recorded, too_late, late);
+        delivery.take_outcome(recorded, too_late, (late, provider.clone()));
+        if delivery.attempt == recorded.attempt && recorded.code == OutcomeCode::Unknown {
+            delivery.provider = provider;
+        }
         let at = recorded.at;
         broadcast.first_outcome_at = Some(broadcast.first_outcome_at.map_or(at, |f| f.min(at)));
         broadcast.last_outcome_at = Some(broadcast.last_outcome_at.map_or(at, |l| l.max(at)));
@@ -137,7 +141,7 @@ impl State {
         self.staged.clear();
         for broadcast in &mut self.broadcasts {
             if !forgets_orphans {
-                broadcast.orphan_all(now);
+                broadcast.orphan_all(&self.windows, now);
             }
         }
         self.starts.push(Started {
@@ -150,10 +154,11 @@ impl State {
 }
 
 impl Broadcast {
-    fn orphan_all(&mut self, now: Wall) {
+    fn orphan_all(&mut self, windows: &[Announced], now: Wall) {
         // Whether it is too late is for arming to say, which knows whether the clock can be trusted.
         let again = !self.rules.holds_unknown && self.state != BroadcastState::Stopped;
         for delivery in self.deliveries.iter_mut().filter(|d| d.is_armed()) {
+            delivery.provider = delivery.armed_for(windows);
             delivery.decide(OutcomeCode::Orphaned, Some(Reason::Interrupted), now);
             delivery.unsure = true;
             delivery.unknowns += 1;
@@ -180,6 +185,38 @@ fn too_late(broadcast: &Broadcast, superseded: bool, at: Wall) -> Option<(Outcom
         Some((OutcomeCode::Superseded, Reason::Superseded))
     } else {
         None
+    }
+}
+
+/// The window with this name, if there is one.
+fn named(windows: &[Announced], window: WindowId) -> Option<&Announced> {
+    windows.get(usize::try_from(window.0 - 1).ok()?)
+}
+
+impl State {
+    /// Forgets through whom what may have been sent was sent.
+    pub(super) fn forget_providers(&mut self) {
+        let all = self.broadcasts.iter_mut().flat_map(|b| &mut b.deliveries);
+        all.for_each(|delivery| delivery.provider = None);
+    }
+
+    /// The kind of the provider that a window went through.
+    pub(super) fn provider_of(&self, window: WindowId) -> Option<String> {
+        named(&self.windows, window).map(|window| window.provider.clone())
+    }
+}
+
+impl Delivery {
+    /// The kind of the provider that it is announced for.
+    fn armed_for(&self, windows: &[Announced]) -> Option<String> {
+        match self.place {
+            Place::Armed(window) => named(windows, window).map(|window| window.provider.clone()),
+            Place::Fresh
+            | Place::Due(_)
+            | Place::Behind(_)
+            | Place::Unknown
+            | Place::Settled(_) => None,
+        }
     }
 }
 
@@ -213,11 +250,12 @@ impl Delivery {
         &mut self,
         recorded: &Recorded,
         too_late: Option<(OutcomeCode, Reason)>,
-        late: bool,
+        (late, provider): (bool, Option<String>),
     ) {
         let says_something = self.is_news(recorded, late);
         if late {
             self.unsure = self.ends.iter().any(End::is_doubtful);
+            self.provider = self.provider.take().filter(|_| self.unsure);
         }
         let next = self.next(recorded, too_late);
         let (again, not_before) = match next {
@@ -237,6 +275,7 @@ impl Delivery {
             again,
             not_before,
             late,
+            provider,
         });
         self.ends.sort_by_key(|end| end.view.attempt);
         if !says_something {

@@ -38,6 +38,8 @@ impl State {
         let moment = Moment {
             start,
             now: order.by.at,
+            provider: "",
+            only_its_own: false,
         };
         let mut broadcasts = Vec::new();
         for (id, channel) in &made {
@@ -100,10 +102,18 @@ impl State {
     }
 
     /// The first window, unless the channel is held or has something else to do first.
-    fn first_window(&mut self, id: BroadcastId, moment: Moment) -> LedgerResult<Option<Window>> {
+    fn first_window(
+        &mut self,
+        id: BroadcastId,
+        moment: Moment<'_>,
+    ) -> LedgerResult<Option<Window>> {
         let rules = &self.broadcast(id)?.rules;
         let (channel, rows) = (rules.channel.clone(), rules.first_rows);
-        let shut = rules.shut_destinations.clone();
+        let (shut, kind) = (rules.shut_destinations.clone(), rules.kind.clone());
+        let moment = Moment {
+            provider: &kind,
+            ..moment
+        };
         let busy = self.broadcasts.iter().any(|other| {
             let in_flight = other.deliveries.iter().any(Delivery::is_armed);
             other.id < id && other.rules.channel == channel && (other.is_open() || in_flight)

@@ -137,6 +137,8 @@ pub(super) struct Subscription {
 #[derive(Debug, Clone)]
 pub(super) struct Announced {
     pub(super) broadcast: BroadcastId,
+    /// The kind of the provider that it goes through.
+    pub(super) provider: String,
     pub(super) deliveries: Vec<(Ordinal, u32)>,
 }
 
@@ -198,6 +200,8 @@ pub(super) struct Delivery {
     pub(super) charged: u32,
     pub(super) unknowns: u32,
     pub(super) unsure: bool,
+    /// The kind of the provider through which it may have been sent, if it may.
+    pub(super) provider: Option<String>,
     pub(super) first_armed_at: Option<Wall>,
     pub(super) reason: Option<Reason>,
     pub(super) ends: Vec<End>,
@@ -214,6 +218,8 @@ pub(super) struct End {
     pub(super) not_before: Option<Wall>,
     /// It took the place of the note that nobody knew how the attempt had ended.
     pub(super) late: bool,
+    /// The kind of the provider that it went through, where something was sent.
+    pub(super) provider: Option<String>,
 }
 
 impl Delivery {
@@ -226,6 +232,7 @@ impl Delivery {
             charged: 0,
             unknowns: 0,
             unsure: false,
+            provider: None,
             first_armed_at: None,
             reason: None,
             ends: Vec::new(),
@@ -285,6 +292,7 @@ impl Delivery {
             again: false,
             not_before: None,
             late: false,
+            provider: None,
         });
     }
 

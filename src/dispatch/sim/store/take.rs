@@ -12,9 +12,23 @@ use std::collections::BTreeSet;
 
 /// Who arms, and when.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Moment {
+pub(super) struct Moment<'a> {
     pub(super) start: i64,
     pub(super) now: Wall,
+    /// The kind of the provider that it is armed for.
+    pub(super) provider: &'a str,
+    /// Only what may have been sent through that one already.
+    pub(super) only_its_own: bool,
+}
+
+impl Moment<'_> {
+    /// Whether this provider may have a delivery: not one that may have been sent through another.
+    fn may_have(&self, delivery: &Delivery) -> bool {
+        match &delivery.provider {
+            Some(provider) => provider == self.provider,
+            None => !self.only_its_own,
+        }
+    }
 }
 
 impl State {
@@ -38,6 +52,8 @@ impl State {
         let moment = Moment {
             start,
             now: ask.now,
+            provider: ask.provider,
+            only_its_own: ask.only_its_own,
         };
         if may_expire {
             let late = |b: &&mut Broadcast| b.rules.expires_at <= ask.now && b.is_open();
@@ -57,7 +73,7 @@ impl State {
                 return Ok(Taken::Window(window));
             }
         }
-        Ok(Taken::Idle(self.next_due(ask.channel, may_expire)))
+        Ok(Taken::Idle(self.next_due(ask.channel, may_expire, moment)))
     }
 
     /// Why a channel is held, if it is: with the whole system or by its own name.
@@ -104,11 +120,12 @@ impl State {
         id: BroadcastId,
         look: Look,
         ask: &Ask<'_>,
-        moment: Moment,
+        moment: Moment<'_>,
     ) -> LedgerResult<Option<Window>> {
         let shut = ask.shut_destinations;
         match look {
             Look::Due => self.arm_due(id, ask.rows, shut, moment),
+            Look::Fresh if moment.only_its_own => Ok(None),
             Look::Fresh => match self.first_with_fresh(id) {
                 None => self.arm_fresh(id, ask.rows, shut, moment),
                 // An urgent update lends its urgency to the older one that it has to wait for.
@@ -171,7 +188,7 @@ impl State {
         id: BroadcastId,
         rows: u32,
         shut: &[(String, Wall)],
-        moment: Moment,
+        moment: Moment<'_>,
     ) -> LedgerResult<Option<Window>> {
         let rows = self.rows(id, rows)?;
         let blocked = self.blocked(id);
@@ -198,7 +215,7 @@ impl State {
         id: BroadcastId,
         rows: u32,
         shut: &[(String, Wall)],
-        moment: Moment,
+        moment: Moment<'_>,
     ) -> LedgerResult<Option<Window>> {
         let rows = self.rows(id, rows)?;
         let blocked = self.blocked(id);
@@ -209,7 +226,10 @@ impl State {
         };
         let broadcast = self.broadcast(id)?;
         let all = (0..).map(Ordinal).zip(&broadcast.deliveries);
-        let mut candidates: Vec<_> = all.filter_map(|(o, d)| Some((due(d)?, o))).collect();
+        let mut candidates: Vec<_> = all
+            .filter(|(_, d)| moment.may_have(d))
+            .filter_map(|(o, d)| Some((due(d)?, o)))
+            .collect();
         candidates.sort_unstable();
         let mut chosen = Vec::new();
         for (_, ordinal) in candidates {
@@ -269,11 +289,12 @@ impl State {
         &mut self,
         id: BroadcastId,
         ordinals: &[Ordinal],
-        Moment { start, now }: Moment,
+        moment: Moment<'_>,
     ) -> LedgerResult<Option<Window>> {
         if ordinals.is_empty() {
             return Ok(None);
         }
+        let now = moment.now;
         let window = WindowId(i64::try_from(self.windows.len() + 1).unwrap());
         let mut armed = Vec::with_capacity(ordinals.len());
         let mut announced = Vec::with_capacity(ordinals.len());
@@ -287,9 +308,10 @@ impl State {
             let delivery = delivery.clone();
             armed.push(self.armed(*ordinal, &delivery, now)?);
         }
-        let runs = runs(&announced, window, start, now);
+        let runs = runs(&announced, window, moment.start, now);
         self.windows.push(Announced {
             broadcast: id,
+            provider: moment.provider.to_owned(),
             deliveries: announced,
         });
         let broadcast = self.broadcast_mut(id)?;
@@ -298,6 +320,7 @@ impl State {
             id: window,
             broadcast: id,
             update: broadcast.update,
+            provider: moment.provider.to_owned(),
             duplicate_bound: broadcast.rules.duplicate_bound,
             asked: broadcast.deliveries.len() as u64,
             urgent: broadcast.urgent,
@@ -328,8 +351,13 @@ impl State {
         })
     }
 
-    /// When something of a channel is due again, or too late.
-    fn next_due(&self, channel: &ChannelName, may_expire: bool) -> Option<Wall> {
+    /// When something of a channel is due again through a provider, or too late.
+    fn next_due(
+        &self,
+        channel: &ChannelName,
+        may_expire: bool,
+        moment: Moment<'_>,
+    ) -> Option<Wall> {
         let mine = self.broadcasts.iter().filter(|broadcast| {
             broadcast.rules.channel == *channel && broadcast.state == BroadcastState::Sending
         });
@@ -337,6 +365,7 @@ impl State {
             let due = broadcast
                 .deliveries
                 .iter()
+                .filter(|delivery| moment.may_have(delivery))
                 .filter_map(Delivery::due)
                 .min()?;
             let too_late = may_expire.then_some(broadcast.rules.expires_at);

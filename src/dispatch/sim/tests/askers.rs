@@ -25,6 +25,7 @@ fn run(seed: u64) -> Run {
         kinds: [Kind::Keyed, Kind::Numbered, Kind::Posts]
             .map(|kind| (kind, settings.clone()))
             .to_vec(),
+        pairs: Vec::new(),
         residents: 60,
         partners: 0,
         incidents: 1,

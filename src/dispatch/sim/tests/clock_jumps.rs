@@ -45,6 +45,7 @@ fn play(jump: i64, back_after: Duration) -> Run {
         seed: 1,
         bugs: Bugs::default(),
         kinds: kinds.map(|kind| (kind, settings.clone())).to_vec(),
+        pairs: Vec::new(),
         residents: 300,
         partners: 0,
         incidents: 1,

@@ -27,6 +27,7 @@ fn a_message_that_every_start_ends_on_is_left_to_a_person() {
         seed: 1,
         bugs: Bugs::default(),
         kinds: vec![(Kind::Plain, settings)],
+        pairs: Vec::new(),
         residents: 12,
         partners: 0,
         incidents: 1,

@@ -29,6 +29,7 @@ fn in_fair_weather_everybody_gets_everything_once() {
         seed: 1,
         bugs: Bugs::default(),
         kinds: Kind::ALL.map(|kind| (kind, settings.clone())).to_vec(),
+        pairs: Vec::new(),
         residents: 40,
         partners: 3,
         incidents: 1,

@@ -135,6 +135,7 @@ fn setup(seed: u64, dice: &Chance) -> Setup {
                 settings(dice.pick(&[2.0, 8.0])),
             ),
         ],
+        pairs: Vec::new(),
         residents: 12,
         partners: 0,
         incidents: 1,

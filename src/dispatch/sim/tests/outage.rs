@@ -33,6 +33,7 @@ fn setup() -> Setup {
         seed: 1,
         bugs: Bugs::default(),
         kinds: vec![(Kind::Keyed, settings.clone()), (Kind::Receipted, settings)],
+        pairs: Vec::new(),
         residents: RESIDENTS,
         partners: 0,
         incidents: 1,

@@ -30,6 +30,7 @@ fn two_updates(kind: Kind, rate: f64, correction: bool) -> Run {
         seed: 1,
         bugs: Bugs::default(),
         kinds: vec![(kind, settings)],
+        pairs: Vec::new(),
         residents: 100,
         partners: 2,
         incidents: 1,

@@ -36,6 +36,7 @@ fn run(kind: Kind) -> Run {
             ..Bugs::default()
         },
         kinds: vec![(kind, settings)],
+        pairs: Vec::new(),
         residents: RESIDENTS,
         partners: 2,
         incidents: 1,

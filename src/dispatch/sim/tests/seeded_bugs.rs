@@ -1,4 +1,4 @@
-//! The judge is sharp enough: each of eight known bugs, switched on alone, is found within 500 seeds, and so is what
+//! The judge is sharp enough: each of nine known bugs, switched on alone, is found within 500 seeds, and so is what
 //! repeats a message without end.
 
 use super::figures::{on_every_core, print_row};
@@ -11,7 +11,7 @@ const WITHIN: u64 = 500;
 
 type Switch = fn(&mut Bugs);
 
-const KNOWN: [(&str, Switch); 8] = [
+const KNOWN: [(&str, Switch); 9] = [
     ("checkpoint_at_fetch", |bugs| {
         bugs.checkpoint_at_fetch = true;
     }),
@@ -26,6 +26,7 @@ const KNOWN: [(&str, Switch); 8] = [
         bugs.outcome_before_intent = true;
     }),
     ("expiry_on_jump", |bugs| bugs.expiry_on_jump = true),
+    ("provider_changed", |bugs| bugs.provider_changed = true),
 ];
 
 /// What sends somebody the same message over and over, or a third time after one crash.

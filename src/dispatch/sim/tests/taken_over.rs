@@ -26,6 +26,7 @@ fn copies(seed: u64, after: Duration) -> u64 {
         seed,
         bugs: Bugs::default(),
         kinds: vec![(Kind::Plain, settings)],
+        pairs: Vec::new(),
         residents: 60,
         partners: 0,
         incidents: 1,

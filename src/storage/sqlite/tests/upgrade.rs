@@ -36,7 +36,11 @@ async fn messages_sent_before_an_upgrade_are_found_by_their_receipts() {
     scratch.tamper(ONE_TEXT);
     let ledger = scratch.open().unwrap();
     let receipt = ReceiptRecord {
-        about: ReceiptAbout::ProviderId(channel(MAIL), "m-1".to_owned()),
+        about: ReceiptAbout::ProviderId {
+            channel: channel(MAIL),
+            provider: "sms_http".to_owned(),
+            id: "m-1".to_owned(),
+        },
         at: at(1),
         status: ReceiptStatus::Delivered,
         reason: None,
