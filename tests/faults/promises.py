@@ -29,6 +29,7 @@ PROMISES = {
     "P28": "A channel cannot repeat itself without end, whatever the ledger says.",
     "P29": "A rush of requests loses none that was taken, and keeps out nothing that a provider tells.",
     "P30": "Receipts may come early, late, twice, in any order or from a forger.",
+    "P33": "Of two providers one can die, and nobody is reached twice by the switch.",
     "P34": "A stop stops, and says truly what had left.",
     "P36": "What the screen says is true.",
     "I6": "Whoever says stop gets nothing more.",
