@@ -117,16 +117,21 @@ impl Sender {
     async fn look_up(&self, job: &Job, parcel: &Parcel) -> Attempted {
         let asked = AssertUnwindSafe(self.live.channel.adapter.look_up(parcel));
         let answer = asked.catch_unwind().await.unwrap_or(LookUp::CannotTell);
+        // What the provider wants to wait is counted from the request to send.
+        let begun_now = || Parcel {
+            now: self.clock.wall(),
+            ..parcel.clone()
+        };
         let verdict = match answer {
             LookUp::Found(reference) => {
                 let taken = Outcome::Accepted { reference };
                 Verdict::new(taken, "the provider has it: it was taken before")
             }
             LookUp::NotThere if unsure::is_missing_for_sure(&job.armed) => {
-                return self.try_send(job, parcel).await;
+                return self.try_send(job, &begun_now()).await;
             }
             LookUp::CannotTell if unsure::is_decided(&job.armed) => {
-                return self.try_send(job, parcel).await;
+                return self.try_send(job, &begun_now()).await;
             }
             LookUp::NotThere => {
                 let reason = Reason::NotFoundYet;
