@@ -140,3 +140,40 @@ fn two_addresses_a_wrong_channel_and_somebody_who_said_stop_are_refused() {
     test(&town, "residents_sms", "07700900123").fails(6, &["everything is held"]);
     assert_eq!(effects(&town, "residents_sms"), 0);
 }
+
+#[test]
+fn the_second_of_two_providers_can_be_tested_by_its_kind() {
+    let town = Town::new();
+    let http = town.http();
+    let two = format!(
+        r#"
+        [channels.more_sms]
+        failover = ["kannel", "vonage"]
+        [channels.more_sms.via.kannel]
+        url = "http://{http}/first_sms/kannel/cgi-bin/sendsms"
+        username = "u"
+        password = "made-up-secret"
+        [channels.more_sms.via.vonage]
+        server = "http://{http}/second_sms/vonage"
+        api_key = "k"
+        api_secret = "made-up-secret"
+        from = "WCC""#
+    );
+    town.write("oyez.toml", town.configuration(&two));
+    let first = told(&town, "more_sms", "07700900123");
+    assert_eq!(
+        (&first["kind"], &first["outcome"]),
+        (&json!("kannel"), &json!("accepted"))
+    );
+    let via = |kind| {
+        let to = ["--via", kind, "--to", "07700900123"];
+        town.oyez(&[&["channel", "test", "more_sms"][..], &to].concat())
+    };
+    let second = via("vonage").exits(0);
+    assert!(second.contains("TEST on more_sms (vonage)"), "{second}");
+    assert_eq!(
+        (effects(&town, "first_sms"), effects(&town, "second_sms")),
+        (1, 1)
+    );
+    via("twilio").fails(3, &["more_sms sends through kannel and vonage"]);
+}

@@ -323,7 +323,7 @@ pub(crate) enum Channel {
     Kinds,
     /// Send one message, marked as a test, to one address, and say what the provider answered.
     #[command(
-        after_help = "Examples:\n  oyez channel test residents_sms --to 07700900123\n  oyez channel test council_mastodon --to @press@social.example.org\n  oyez channel test partners --to kensington\n\nOn Mastodon it is a direct post to that account; a partner gets an event of the type channel.tested. A room of staff is named by the channel itself.\nExit 0: taken, 7: not taken or not known, 10: nobody answers."
+        after_help = "Examples:\n  oyez channel test residents_sms --to 07700900123\n  oyez channel test council_mastodon --to @press@social.example.org\n  oyez channel test partners --to kensington\n  oyez channel test residents_sms --via twilio --to 07700900123\n\nOn Mastodon it is a direct post to that account; a partner gets an event of the type channel.tested. A room of staff is named by the channel itself.\nExit 0: taken, 7: not taken or not known, 10: nobody answers."
     )]
     Test(ChannelTest),
     /// Hold a channel: nothing leaves on it until it is resumed.
@@ -348,6 +348,9 @@ pub(crate) struct ChannelTest {
     /// One email address, telephone number or account, or the name of a partner's endpoint.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) to: String,
+    /// The kind of the provider to test, where the channel has several; otherwise the first is tested.
+    #[arg(long, value_name = "KIND")]
+    pub(crate) via: Option<String>,
     /// Repeating the command with the same key sends nothing again.
     #[arg(long, value_name = "KEY")]
     pub(crate) idempotency_key: Option<String>,

@@ -37,6 +37,8 @@ pub enum TestTo {
 pub struct TestOrder {
     /// The channel.
     pub channel: ChannelName,
+    /// The kind of the provider that it goes through.
+    pub via: &'static str,
     /// To whom.
     pub to: TestTo,
 }

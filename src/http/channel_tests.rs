@@ -20,6 +20,9 @@ use utoipa::ToSchema;
 pub struct TestBody {
     /// One email address, telephone number or account, or the name of a partner's endpoint.
     pub to: String,
+    /// The kind of the provider that is tested, where the channel has several; otherwise the first is.
+    #[serde(default)]
+    pub via: Option<String>,
 }
 
 /// What the provider answered to a test message.
@@ -85,10 +88,10 @@ pub(crate) async fn send(
     let route = "POST /channels/{name}/test";
     let key = idempotency::required(&headers, caller, route, &name, &body.bytes)?;
     let channel: ChannelName = name.parse().map_err(DeskError::from)?;
-    let to = &body.value.to;
+    let TestBody { to, via } = &body.value;
     let done = house
         .desk
-        .test_channel(&channel, to, &key, caller.actor())
+        .test_channel(&channel, via.as_deref(), to, &key, caller.actor())
         .await?;
     Ok(idempotency::answer(done, |tested| {
         axum::Json(TestedBody::new(&channel, tested)).into_response()

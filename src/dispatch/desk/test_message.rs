@@ -30,17 +30,20 @@ pub struct Tested {
 
 impl Desk {
     /// Sends one test message to `to`: an email address, a telephone number, an account or a partner's name, as the
-    /// channel's kind takes it. It goes out although the channel is held, for that is how a person sees whether it works.
+    /// channel's kind takes it, through its provider of the kind `via`, or its first. It goes out although the channel is
+    /// held, for that is how a person sees whether it works.
     pub async fn test_channel(
         &self,
         name: &ChannelName,
+        via: Option<&str>,
         to: &str,
         key: &Idempotency,
         actor: &str,
     ) -> DeskResult<Done<Tested>> {
-        let live = self.live(name)?;
+        let live = self.live(name, via)?;
         let order = TestOrder {
             channel: name.clone(),
+            via: live.channel.kind(),
             to: parse(live, to)?,
         };
         let (desk, key, actor) = (self.clone(), key.clone(), actor.to_owned());
@@ -48,9 +51,19 @@ impl Desk {
         self.lives.errands.carry_out(errand).await
     }
 
-    fn live(&self, name: &ChannelName) -> DeskResult<&Live> {
+    fn live(&self, name: &ChannelName, via: Option<&str>) -> DeskResult<&Live> {
         let missing = || LedgerError::NotFound(format!("the channel {name}"));
-        Ok(self.lives.get(name).ok_or_else(missing)?)
+        let first = self.lives.get(name).ok_or_else(missing)?;
+        let Some(via) = via else { return Ok(first) };
+        let mut providers = self.lives.providers(name);
+        let meant = providers.find(|live| live.channel.kind() == via);
+        let unknown = || {
+            let kinds = self.lives.providers(name).map(|live| live.channel.kind());
+            let kinds: Vec<_> = kinds.collect();
+            let why = format!("{name} sends through {}", kinds.join(" and "));
+            Refusal::new("via", "unknown_provider", why)
+        };
+        Ok(meant.ok_or_else(unknown)?)
     }
 
     async fn send_test(
@@ -59,7 +72,7 @@ impl Desk {
         key: &Idempotency,
         actor: &str,
     ) -> DeskResult<Done<Tested>> {
-        let live = self.live(&order.channel)?;
+        let live = self.live(&order.channel, Some(order.via))?;
         let rendered = self.render_test(live, order)?;
         let by = self.by(actor);
         let announced = self.ledger.announce_test(order, key, &by).await?;

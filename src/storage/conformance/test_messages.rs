@@ -23,6 +23,7 @@ fn key(name: &str) -> Idempotency {
 fn to(number: u32) -> TestOrder {
     TestOrder {
         channel: channel(CHANNEL),
+        via: "smtp",
         to: TestTo::Address(email(number)),
     }
 }
@@ -108,6 +109,7 @@ pub async fn a_partners_test_goes_where_the_partner_is(store: &dyn Store) {
     let stage = Stage::set(store).await;
     let order = TestOrder {
         channel: channel("partners"),
+        via: "webhook",
         to: TestTo::Partner("kensington".to_owned()),
     };
     let unknown = announce(&stage, &order, "a", 1).await;

@@ -48,7 +48,13 @@ pub(super) fn announce(
         return Err(LedgerError::State(why).into());
     }
     remember(connection, Some(key), &None::<TestResult>, by.at)?;
-    audit(connection, by, "test_channel", test.channel.as_str(), "")?;
+    audit(
+        connection,
+        by,
+        "test_channel",
+        test.channel.as_str(),
+        test.via,
+    )?;
     Ok(TestAnnounced::Ready(ready))
 }
 

@@ -44,7 +44,8 @@ struct Shown<'a> {
 /// Sends it and says what came of it.
 pub(super) async fn run(args: &ChannelTest, global: &Global) -> anyhow::Result<Exit> {
     door::through(global, Need::Write, async |door| {
-        let (path, body) = (["channels", &args.name, "test"], json!({ "to": args.to }));
+        let path = ["channels", &args.name, "test"];
+        let body = json!({ "to": args.to, "via": args.via });
         let answer = match door
             .post(&path, &body, args.idempotency_key.as_deref())
             .await
