@@ -147,25 +147,30 @@ pub async fn a_complaint_proves_the_message_and_stops_the_next(store: &dyn Store
     stage.check_truth().await;
 }
 
-/// A message that came back for good because nobody is there stops the next; one that came back for another reason,
-/// or may still arrive, does not.
+/// A message that came back for good because nobody is there, or because the provider was told to stop, stops the next;
+/// one that came back for another reason, or may still arrive, does not.
 pub async fn a_dead_address_is_known_by_its_receipt(store: &dyn Store) {
-    let mut stage = Stage::with_people(store, 4).await;
-    let window = first_window(&stage.release(&Plan::default()).await);
+    let mut stage = Stage::with_people(store, 5).await;
+    let plan = Plan {
+        window_rows: 5,
+        ..Plan::default()
+    };
+    let window = first_window(&stage.release(&plan).await);
     stage.accept(&window, at(11)).await;
     let told = [
         (0, Status::Bounced, Reason::AddressUnknown),
         (1, Status::Undelivered, Reason::AddressUnknown),
         (2, Status::Bounced, Reason::Blocked),
         (3, Status::BouncedForNow, Reason::AddressUnknown),
+        (4, Status::Undelivered, Reason::OptedOut),
     ];
     let receipts = told.map(|(ordinal, status, reason)| ReceiptRecord {
         reason: Some(reason),
         ..receipt((window.broadcast, Ordinal(ordinal)), status, at(12))
     });
     stage.ledger.receive(&receipts).await.unwrap();
-    let next = first_window(&stage.release(&Plan::default()).await);
-    assert_eq!(addresses(&next), addresses(&window)[2..]);
+    let next = first_window(&stage.release(&plan).await);
+    assert_eq!(addresses(&next), addresses(&window)[2..4]);
     let stopped = stage.ledger.is_stopped(window.armed[0].address_id).await;
     assert!(stopped.unwrap());
     let by = by(at(13));
