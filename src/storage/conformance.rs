@@ -109,6 +109,7 @@ macro_rules! ledger_promises {
             an_identifier_is_that_of_one_provider,
             who_does_not_lead_begins_with_nobody,
             an_orphan_waits_for_its_own_provider,
+            what_an_older_start_cannot_tell_stays_with_its_provider,
             a_person_lets_it_go_through_any_provider,
             a_person_settles_what_may_have_been_sent,
             a_person_lets_what_may_have_been_sent_go_again,

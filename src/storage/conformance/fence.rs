@@ -15,7 +15,7 @@ use oyez_domain::time::Wall;
 use oyez_domain::update::UpdateState;
 use std::collections::BTreeSet;
 
-async fn tell(older: &dyn Ledger, batch: u64, outcomes: &[Recorded]) {
+pub(super) async fn tell(older: &dyn Ledger, batch: u64, outcomes: &[Recorded]) {
     let told = older.record(batch, outcomes).await;
     assert_eq!(
         told,

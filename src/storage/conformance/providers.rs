@@ -1,6 +1,7 @@
 //! Promises about two providers of one channel: what may have been sent through one never goes through the other.
 
 use super::Store;
+use super::fence::tell;
 use super::stage::{
     KIND, MAIL, Plan, Stage, accepted, ask, at, channel, deferred, first_window, ordinals, unknown,
     unknown_again,
@@ -128,6 +129,20 @@ pub async fn an_orphan_waits_for_its_own_provider(store: &dyn Store) {
         );
         assert_eq!(armed(&stage, KIND, false, at(crash + 1)).await.0, [0]);
     }
+}
+
+/// An older start that lived on and cannot tell what became of it leaves it to the provider it was announced for.
+pub async fn what_an_older_start_cannot_tell_stays_with_its_provider(store: &dyn Store) {
+    let mut stage = Stage::with_people(store, 1).await;
+    let window = first_window(&stage.release(&Plan::default()).await);
+    let older = stage.take_over(at(20)).await;
+    let second = stage.window(MAIL, at(21)).await;
+    let refused = deferred(&second, &second.armed[0], at(22), at(30));
+    stage.record(&[refused]).await;
+    let doubtful = unknown_again(&window, &window.armed[0], at(23), at(25));
+    tell(older.as_ref(), 1, &[doubtful]).await;
+    assert_eq!(armed(&stage, OTHER, false, at(30)).await.0, [] as [u32; 0]);
+    assert_eq!(armed(&stage, KIND, false, at(30)).await.0, [0]);
 }
 
 /// A later sure refusal does not take the doubt away, and a person's word does.

@@ -254,7 +254,8 @@ impl Delivery {
     ) {
         let says_something = self.is_news(recorded, late);
         if late {
-            self.unsure = self.ends.iter().any(End::is_doubtful);
+            let doubtful = recorded.code == OutcomeCode::Unknown;
+            self.unsure = doubtful || self.ends.iter().any(End::is_doubtful);
             self.provider = self.provider.take().filter(|_| self.unsure);
         }
         let next = self.next(recorded, too_late);
