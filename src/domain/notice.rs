@@ -24,7 +24,7 @@ pub struct Notice {
 impl Notice {
     /// The headline with what must stand before it (`Correction: `, `EXERCISE: `).
     pub fn headline(&self) -> String {
-        format!("{}{}", self.update.kind.prefix(), self.update.headline)
+        self.update.introduced_headline()
     }
 
     /// The page of this update.
@@ -85,9 +85,7 @@ impl Notice {
 
     /// An author's own text with the reference filled in, and before it what must stand there.
     fn complete(&self, text: &str) -> String {
-        let (text, prefix) = (self.fill(text), self.update.kind.prefix());
-        let prefix = if text.starts_with(prefix) { "" } else { prefix };
-        format!("{prefix}{text}")
+        self.update.kind.introduced(&self.fill(text))
     }
 
     /// The promise in words: `Next update by 4pm on Thursday 27 November.`

@@ -38,12 +38,24 @@ impl UpdateKind {
     }
 
     /// What stands before the headline, if anything.
-    pub fn prefix(self) -> &'static str {
+    fn prefix(self) -> &'static str {
         match self {
             Self::Update | Self::AllClear => "",
             Self::Correction => "Correction: ",
             Self::Exercise => "EXERCISE: ",
         }
+    }
+
+    /// A text with what must stand before it, unless its author wrote that already.
+    pub fn introduced(self, text: &str) -> String {
+        let prefix = self.prefix();
+        let head = text.get(..prefix.len()).unwrap_or_default();
+        let prefix = if head.eq_ignore_ascii_case(prefix) {
+            ""
+        } else {
+            prefix
+        };
+        format!("{prefix}{text}")
     }
 }
 
@@ -168,6 +180,11 @@ pub struct Update {
 }
 
 impl Update {
+    /// The headline with what must stand before it (`Correction: `, `EXERCISE: `).
+    pub fn introduced_headline(&self) -> String {
+        self.kind.introduced(self.headline.as_str())
+    }
+
     /// Whether every word that goes out is the same.
     pub fn says_the_same(&self, other: &Self) -> bool {
         (self.kind, &self.headline, &self.detail) == (other.kind, &other.headline, &other.detail)
@@ -397,5 +414,35 @@ fn next_update(text: Option<&str>, now: Wall) -> Result<NextUpdate, Refusal> {
             )),
             Some(by) => Ok(NextUpdate::By(by)),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_must_stand_before_a_text_stands_there_once() {
+        for (kind, text, shown) in [
+            (UpdateKind::Update, "Pay as usual", "Pay as usual"),
+            (
+                UpdateKind::Correction,
+                "the number",
+                "Correction: the number",
+            ),
+            (
+                UpdateKind::Correction,
+                "CORRECTION: the number",
+                "CORRECTION: the number",
+            ),
+            (
+                UpdateKind::Correction,
+                "Corrections",
+                "Correction: Corrections",
+            ),
+            (UpdateKind::Exercise, "دفع", "EXERCISE: دفع"),
+        ] {
+            assert_eq!(kind.introduced(text), shown);
+        }
     }
 }

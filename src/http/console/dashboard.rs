@@ -156,7 +156,7 @@ async fn underway(house: &House) -> Result<Vec<Underway>, Problem> {
 fn written(update: &oyez_domain::update::Update, zone: &str) -> Written {
     Written {
         reference: update.reference.to_string(),
-        headline: format!("{}{}", update.kind.prefix(), update.headline),
+        headline: update.introduced_headline(),
         state: match update.state {
             UpdateState::Draft => "Draft",
             UpdateState::Released => "Sent",

@@ -188,7 +188,7 @@ pub(super) async fn show(
         key: house.random_text::<16>(),
         organisation: &house.desk.organisation.name,
         reference: update.reference.to_string(),
-        headline: format!("{}{}", update.kind.prefix(), update.headline),
+        headline: update.introduced_headline(),
         released: spoken_time(update.released_at.unwrap_or(update.created_at), zone),
         held: progress
             .broadcasts
@@ -274,7 +274,7 @@ async fn stop_page<'a>(
     Ok(StopPage {
         organisation: &house.desk.organisation.name,
         reference: update.reference.to_string(),
-        headline: format!("{}{}", update.kind.prefix(), update.headline),
+        headline: update.introduced_headline(),
         stopped: !held
             && progress
                 .broadcasts

@@ -179,7 +179,7 @@ pub(super) async fn of_draft(house: &House, update: &Update) -> Result<Response,
         .collect();
     page::html(&PreviewPage {
         organisation: &house.desk.organisation.name,
-        headline: format!("{}{}", update.kind.prefix(), update.headline),
+        headline: update.introduced_headline(),
         refusals: refusals(&cards),
         consent: consent(&cards),
         cards,
