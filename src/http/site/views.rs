@@ -2,7 +2,8 @@
 
 use oyez_domain::notice::Notice;
 use oyez_domain::service::{Service, ServiceState};
-use oyez_domain::text::spoken_time;
+use oyez_domain::text::telephone::{has_right_to_left, is_right_to_left, isolated};
+use oyez_domain::text::{Line, spoken_time};
 use oyez_domain::time::Wall;
 use oyez_domain::update::{NextUpdate, Update, UpdateState};
 
@@ -33,16 +34,51 @@ pub(crate) fn digits(telephone: &str) -> String {
         .collect()
 }
 
+/// The language of what an update says, where it is not that of the pages.
+pub(super) struct Foreign {
+    pub(super) language: String,
+    pub(super) direction: &'static str,
+}
+
+impl Foreign {
+    fn of(update: &Update) -> Option<Self> {
+        let language = update.language.clone();
+        let primary = language.split('-').next().unwrap_or_default();
+        (primary != "en").then(|| Self {
+            direction: if is_right_to_left(&language) {
+                "rtl"
+            } else {
+                "ltr"
+            },
+            language,
+        })
+    }
+}
+
+/// A text in which telephone numbers keep the order of their digits whichever way it is read.
+fn readable(text: &str) -> String {
+    if has_right_to_left(text) {
+        isolated(text)
+    } else {
+        text.to_owned()
+    }
+}
+
 /// An update in a list.
 pub(super) struct Earlier {
     pub(super) reference: String,
     pub(super) headline: String,
+    pub(super) foreign: Option<Foreign>,
     pub(super) released: String,
 }
 
 /// What an update says, as both pages show it.
 pub(super) struct Saying {
     pub(super) headline: String,
+    pub(super) what_to_do: Vec<String>,
+    pub(super) what_not_to_do: Vec<String>,
+    pub(super) detail: Option<String>,
+    pub(super) foreign: Option<Foreign>,
     pub(super) reference: String,
     pub(super) released: String,
     pub(super) promise: String,
@@ -64,8 +100,14 @@ impl Saying {
             .update
             .released_at
             .unwrap_or(notice.update.created_at);
+        let update = &notice.update;
+        let lines = |lines: &[Line]| lines.iter().map(|line| readable(line.as_str())).collect();
         Self {
-            headline: notice.headline(),
+            headline: readable(&notice.headline()),
+            what_to_do: lines(&update.what_to_do),
+            what_not_to_do: lines(&update.what_not_to_do),
+            detail: update.detail.as_ref().map(|text| readable(text.as_str())),
+            foreign: Foreign::of(update),
             reference: notice.update.reference.to_string(),
             released: spoken_time(released_at, zone),
             promise: notice.promise(),
@@ -75,7 +117,7 @@ impl Saying {
                 .update
                 .sms
                 .as_ref()
-                .map(|text| notice.fill(text.as_str())),
+                .map(|text| readable(&notice.fill(text.as_str()))),
             update: notice.update,
         }
     }
@@ -121,7 +163,8 @@ impl Earlier {
     pub(super) fn new(update: &Update, zone: &str) -> Self {
         Self {
             reference: update.reference.to_string(),
-            headline: format!("{}{}", update.kind.prefix(), update.headline),
+            headline: readable(&update.introduced_headline()),
+            foreign: Foreign::of(update),
             released: spoken_time(update.released_at.unwrap_or(update.created_at), zone),
         }
     }
