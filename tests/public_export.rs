@@ -198,7 +198,10 @@ fn the_first_export_appears_whole_and_by_hand_it_is_the_same() {
     let by_hand = town.path("by-hand");
     let place = by_hand.to_str().unwrap();
     let first = town.json(&["public", "export", place]);
-    assert_eq!((&first["files"], &first["written"]), (&json!(7), &json!(7)));
+    assert_eq!(
+        (&first["files"], &first["written"]),
+        (&json!(12), &json!(12))
+    );
     assert_eq!(is_whole(&by_hand), is_whole(&town.path("public")));
     assert_eq!(
         town.json(&["public", "export", place])["written"],

@@ -12,5 +12,6 @@ mod house;
 mod public;
 mod rush;
 mod site;
+mod status_api;
 mod streams;
 mod trouble;

@@ -40,7 +40,8 @@ impl<'a> PlainPage<'a> {
     }
 }
 
-/// The pages and feeds that have one address each: `/`, `/history`, `/i/{id}`, `/feed.atom`, `/updates.json`.
+/// The pages and feeds that have one address each: `/`, `/history`, `/i/{id}`, `/feed.atom`, `/updates.json`,
+/// `/api/v2/…`.
 pub(crate) async fn fixed(
     State(house): State<House>,
     uri: Uri,

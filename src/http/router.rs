@@ -47,6 +47,7 @@ fn open() -> Router<House> {
         .route("/i/{incident}", get(public::fixed))
         .route("/feed.atom", get(public::fixed))
         .route("/updates.json", get(public::fixed))
+        .route("/api/v2/{*rest}", get(public::fixed))
         .route("/u/{reference}", get(public::update))
         .route("/x/{token}", get(stop::show).post(stop::stop))
         .route("/problems/{slug}", get(well_known::problem))

@@ -9,6 +9,7 @@ mod listing;
 mod pages;
 mod past;
 mod sheet;
+mod status_api;
 mod views;
 mod xml;
 

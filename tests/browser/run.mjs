@@ -15,7 +15,7 @@ const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-pra
 const SIZES = [{ width: 1280, height: 900 }, { width: 320, height: 256 }];
 const AT_MOST_BYTES = 50_000;
 // Addresses of the router that are no pages.
-const NO_PAGES = ["/feed.atom", "/updates.json", "/robots.txt", "/.well-known/security.txt", "/healthz", "/readyz", "/metrics"];
+const NO_PAGES = ["/feed.atom", "/updates.json", "/api/v2/{*rest}", "/robots.txt", "/.well-known/security.txt", "/healthz", "/readyz", "/metrics"];
 
 const validator = new HtmlValidate({
   extends: ["html-validate:recommended"],

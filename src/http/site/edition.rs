@@ -2,7 +2,7 @@
 
 use super::pages::{self, Scene};
 use super::sheet::{Sheet, Sort};
-use super::{atom, cap, listing, past};
+use super::{atom, cap, listing, past, status_api};
 use crate::problem::Problem;
 use axum::response::Response;
 use hyper::HeaderMap;
@@ -86,6 +86,9 @@ impl Edition {
             Sort::Json,
             listing::json(&scene)?,
         );
+        for (path, document) in status_api::documents(&scene)? {
+            put(path.to_owned(), Sort::Json, document);
+        }
         put("/feed.atom".to_owned(), Sort::Atom, atom::feed(&scene)?);
         put("/".to_owned(), Sort::Page, scene.status()?);
         Ok(Self {
