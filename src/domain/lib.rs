@@ -20,6 +20,7 @@ pub mod invariants;
 pub mod ledger;
 pub mod miss;
 pub mod notice;
+pub mod opening;
 pub mod organisation;
 pub mod outcome;
 pub mod parcel;

@@ -1,5 +1,6 @@
 //! Who runs this instance and how residents know that a message is theirs.
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 /// The organisation, as configured.
@@ -20,4 +21,7 @@ pub struct Organisation {
     pub public_url: String,
     /// IANA time zone in which times are shown, e.g. `Europe/London`.
     pub time_zone: String,
+    /// Days on which no telephone is answered whatever its hours: bank holidays.
+    #[serde(default)]
+    pub closed_on: Vec<Date>,
 }

@@ -266,6 +266,7 @@ mod tests {
             public_host: "status.example.gov.uk".to_owned(),
             public_url: "https://status.example.gov.uk".to_owned(),
             time_zone: "Europe/London".to_owned(),
+            closed_on: Vec::new(),
         }
     }
 

@@ -166,5 +166,6 @@ fn organisation() -> Organisation {
         public_host: "updates.test".to_owned(),
         public_url: "https://updates.test".to_owned(),
         time_zone: "Europe/London".to_owned(),
+        closed_on: Vec::new(),
     }
 }

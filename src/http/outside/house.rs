@@ -217,6 +217,7 @@ impl Fixture {
             public_host: "status.example.gov.uk".to_owned(),
             public_url: "https://status.example.gov.uk".to_owned(),
             time_zone: "Europe/London".to_owned(),
+            closed_on: Vec::new(),
         };
         let guard = Arc::new(ClockGuard::new(clock));
         let accounts = Arc::clone(&ledger) as _;

@@ -275,3 +275,25 @@ async fn each_incident_and_all_of_them_are_told_in_order() {
         );
     }
 }
+
+#[tokio::test]
+async fn whether_a_telephone_is_answered_changes_by_the_clock_alone() {
+    let fixture = Fixture::new();
+    let hours = json!({ "thu": "09:00-17:00", "fri": "09:00-17:00" });
+    let service = |id: &str| json!({ "id": id, "name": id, "state": "limited", "hours": hours });
+    let mut general = service("general");
+    general["telephone"] = json!("020 7641 6000");
+    fixture.put(json!([general, service("desk")])).await;
+    let open = "Open now, until 5pm on Thursday 27 November 2025";
+    let closed = "Closed now, until 9am on Friday 28 November 2025";
+    let text = fixture.page("/").await.text;
+    assert_eq!(
+        text.matches(open).count(),
+        1,
+        "hours without a telephone say nothing: {text}"
+    );
+    fixture.still.pass(6 * 3600 + 30 * 60 - 1);
+    assert!(fixture.page("/").await.text.contains(open));
+    fixture.still.pass(1);
+    assert!(fixture.page("/").await.text.contains(closed));
+}

@@ -9,6 +9,7 @@ use hyper::HeaderMap;
 use oyez_dispatch::Desk;
 use oyez_domain::id::UpdateId;
 use oyez_domain::ledger::Statement;
+use oyez_domain::opening::Opening;
 use oyez_domain::reference::UpdateReference;
 use oyez_domain::time::Wall;
 use oyez_domain::update::{NextUpdate, Update};
@@ -91,10 +92,14 @@ impl Edition {
         }
         put("/feed.atom".to_owned(), Sort::Atom, atom::feed(&scene)?);
         put("/".to_owned(), Sort::Page, scene.status()?);
+        let good_until = promises(&statements)
+            .chain(openings(&scene))
+            .filter(|until| *until >= now)
+            .min();
         Ok(Self {
             changes,
             made_at: now,
-            good_until: promises(&statements).filter(|by| *by >= now).min(),
+            good_until,
             is_whole,
             sheets,
             paths,
@@ -184,6 +189,13 @@ async fn statement(
         Some(known) if known.update == update => Ok(Arc::clone(known)),
         Some(_) | None => Ok(Arc::new(desk.ledger.statement(update.id).await?)),
     }
+}
+
+/// The last moments before a telephone begins to be answered, or is no longer.
+fn openings(scene: &Scene<'_>) -> impl Iterator<Item = Wall> {
+    let until = |service| Opening::of(service, scene.organisation, scene.now)?.until();
+    let moments = scene.services.iter().filter_map(until);
+    moments.map(|Wall(microseconds)| Wall(microseconds - 1))
 }
 
 fn promises(statements: &[Arc<Statement>]) -> impl Iterator<Item = Wall> {

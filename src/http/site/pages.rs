@@ -88,7 +88,8 @@ impl Scene<'_> {
 
     fn status_page(&self, fullness: Fullness) -> StatusPage<'_> {
         let latest = self.statements.first();
-        let rows: Vec<ServiceRow> = self.services.iter().cloned().map(Into::into).collect();
+        let row = |service: &Service| ServiceRow::at(service.clone(), self.organisation, self.now);
+        let rows: Vec<ServiceRow> = self.services.iter().map(row).collect();
         let summary = summary(&rows);
         let works = |row: &ServiceRow| row.service.state == ServiceState::Ok;
         let (named, services): (Vec<_>, Vec<_>) = rows

@@ -1,6 +1,8 @@
 //! What the pages show of services and updates, in the words and forms in which they show it.
 
 use oyez_domain::notice::Notice;
+use oyez_domain::opening::Opening;
+use oyez_domain::organisation::Organisation;
 use oyez_domain::service::{Service, ServiceState};
 use oyez_domain::text::telephone::{has_right_to_left, is_right_to_left, isolated};
 use oyez_domain::text::{Line, spoken_time};
@@ -13,15 +15,30 @@ pub(super) struct ServiceRow {
     pub(super) hours: Vec<String>,
     /// The digits of the telephone, for `tel:`.
     pub(super) digits: String,
+    /// Whether it is open at the moment, where the page says how things are and not how they were.
+    pub(super) opening: Option<String>,
 }
 
 impl From<Service> for ServiceRow {
     fn from(service: Service) -> Self {
         let telephone = service.telephone.as_ref().map_or("", |line| line.as_str());
         Self {
+            opening: None,
             digits: digits(telephone),
             hours: service.hours_lines(),
             service,
+        }
+    }
+}
+
+impl ServiceRow {
+    /// The row with whether the telephone is answered at `now`.
+    pub(super) fn at(service: Service, organisation: &Organisation, now: Wall) -> Self {
+        let opening = Opening::of(&service, organisation, now);
+        let opening = opening.filter(|_| service.telephone.is_some());
+        Self {
+            opening: opening.map(|opening| opening.spoken(&organisation.time_zone)),
+            ..Self::from(service)
         }
     }
 }
