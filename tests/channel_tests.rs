@@ -176,4 +176,6 @@ fn the_second_of_two_providers_can_be_tested_by_its_kind() {
         (1, 1)
     );
     via("twilio").fails(3, &["more_sms sends through kannel and vonage"]);
+    let list = town.oyez(&["channel", "list"]).exits(0);
+    assert!(list.contains("kannel, vonage"), "{list}");
 }

@@ -1,7 +1,7 @@
 //! `/api/v1/channels`, `/api/v1/queue` and `/api/v1/system`: what is configured, what waits, what is held.
 
 use crate::problem::Problem;
-use crate::progress::{QueueBody, WaitingBody};
+use crate::progress::{ProviderBody, QueueBody, WaitingBody};
 use crate::releases::{HoldBody, named, optional};
 use crate::state::{Caller, House};
 use crate::view::Listing;
@@ -19,8 +19,10 @@ const UNSAID: &str = "held by a person";
 pub struct ChannelBody {
     /// Its name.
     pub name: String,
-    /// The adapter's kind.
+    /// The kind of its adapter, or of the first of its providers.
     pub kind: String,
+    /// Its providers in their order, where it has several.
+    pub providers: Vec<ProviderBody>,
     /// `email`, `sms`, `post`, `webhook` or `file`.
     pub family: String,
     /// In what it counts length.
@@ -70,6 +72,9 @@ pub(crate) async fn all(house: &House) -> Result<Vec<ChannelBody>, Problem> {
         ChannelBody {
             name: live.channel.name.to_string(),
             kind: capabilities.kind.to_owned(),
+            providers: row.map_or_else(Vec::new, |row| {
+                row.providers.iter().cloned().map(Into::into).collect()
+            }),
             family: capabilities.family.code().to_owned(),
             unit: capabilities.unit.code().to_owned(),
             limit: capabilities.limit,

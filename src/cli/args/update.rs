@@ -97,7 +97,7 @@ pub(crate) struct UpdateNew {
     #[arg(long)]
     pub(crate) accept_folding: bool,
     /// When the next update comes (2025-11-27T16:00:00Z), or none.
-    #[arg(long = "next", value_name = "TIME")]
+    #[arg(long = "next", alias = "next-update-by", value_name = "TIME")]
     pub(crate) next_update_by: Option<String>,
     /// Only these channels; once for each.
     #[arg(long = "channel", value_name = "NAME")]

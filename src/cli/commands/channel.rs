@@ -100,12 +100,27 @@ fn row(channel: &Value) -> Vec<String> {
         .map(|why| format!("held: {why}"));
     vec![
         terminal::word(channel, "name"),
-        terminal::word(channel, "kind"),
+        kinds_of(channel),
         limit.map_or_else(|| "–".to_owned(), |limit| format!("{limit}/s")),
         if receipts { "yes" } else { "no" }.to_owned(),
         held.or_else(|| line("paused"))
             .unwrap_or_else(|| "ready".to_owned()),
     ]
+}
+
+/// Its kind, or those of its providers in their order.
+fn kinds_of(channel: &Value) -> String {
+    let providers = channel.get("providers").and_then(Value::as_array);
+    let all: Vec<_> = providers
+        .into_iter()
+        .flatten()
+        .map(|provider| terminal::word(provider, "kind"))
+        .collect();
+    if all.is_empty() {
+        terminal::word(channel, "kind")
+    } else {
+        all.join(", ")
+    }
 }
 
 /// One kind as programs see it.

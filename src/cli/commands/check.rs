@@ -53,7 +53,7 @@ impl Line {
         Self::new(name, remark.level, remark.what, &fix)
     }
 
-    fn text(&self) -> String {
+    fn text(&self, width: usize) -> String {
         let level = match self.level {
             Level::Ok => "ok",
             Level::Warn => "warn",
@@ -62,8 +62,8 @@ impl Line {
         let fix = self
             .fix
             .as_ref()
-            .map_or_else(String::new, |fix| format!("\n{:18} fix   {fix}", ""));
-        format!("{:18} {level:5} {}{fix}", self.thing, self.detail)
+            .map_or_else(String::new, |fix| format!("\n{:width$} fix   {fix}", ""));
+        format!("{:width$} {level:5} {}{fix}", self.thing, self.detail)
     }
 }
 
@@ -86,11 +86,16 @@ pub(crate) async fn run(args: &CheckArgs, global: &Global) -> anyhow::Result<Exi
     let many = |level| lines.iter().filter(|line| line.level == level).count();
     let failed = many(Level::Fail);
     terminal::data(global.json, &lines, || {
-        let mut text: Vec<_> = lines.iter().map(Line::text).collect();
+        let width = lines.iter().map(|line| line.thing.chars().count()).max();
+        let width = width.unwrap_or_default().max(18);
+        let mut text: Vec<_> = lines.iter().map(|line| line.text(width)).collect();
+        let warnings = match many(Level::Warn) {
+            1 => "1 warning".to_owned(),
+            many => format!("{many} warnings"),
+        };
         text.push(format!(
-            "{} ok, {} warnings, {failed} failed",
-            many(Level::Ok),
-            many(Level::Warn)
+            "{} ok, {warnings}, {failed} failed",
+            many(Level::Ok)
         ));
         text.join("\n")
     })?;
