@@ -47,3 +47,4 @@ mod throttling;
 mod unknowns;
 mod urgent;
 mod users;
+mod without_reference;

@@ -36,6 +36,7 @@ pub fn judge(evidence: &Evidence) -> Verdict {
     let lost = ending::lost(&scene);
     let mut verdict = Verdict {
         lost: lost.all(),
+        without_reference: evidence.without_reference,
         ..Verdict::default()
     };
     for case in &scene.cases {

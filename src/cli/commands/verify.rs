@@ -25,9 +25,13 @@ pub(crate) async fn run(args: &Verify, global: &Global) -> anyhow::Result<Exit> 
         oyez_storage::open_read_only(&store).map_err(|error| crate::app::store_failure(&error))?;
     let key = ReferenceKey::new(&ledger.reference_secret());
     let log = args.log.as_deref();
+    let log = log.map(|log| requests(log, &key)).transpose()?;
+    let (requests, without_reference) = log.unzip();
+    let without_reference = without_reference.unwrap_or_default();
     let mut evidence = Evidence {
         system: ledger.system_evidence().await?,
-        requests: log.map(|log| requests(log, &key)).transpose()?,
+        requests,
+        without_reference,
         unclean_ends: ledger.unclean_ends().await?,
         ended: args.ended,
         ..Evidence::default()
@@ -35,8 +39,12 @@ pub(crate) async fn run(args: &Verify, global: &Global) -> anyhow::Result<Exit> 
     for id in ledger.broadcast_ids().await? {
         let broadcast = ledger.evidence(id).await?;
         let view = &broadcast.view;
-        // Files never pass through the sandbox, so its log cannot know them.
-        if view.kind == "file" {
+        let logged = evidence.requests.iter().flatten();
+        let named = logged
+            .filter_map(|request| request.place)
+            .any(|(of, _)| of == id);
+        // Files never pass through the sandbox, so its log cannot know them; nor what carries no reference.
+        if view.kind == "file" || (without_reference > 0 && !named) {
             evidence.not_logged.push(id);
         }
         let rules = rules(view, configured.as_ref(), &args.rate);
@@ -105,8 +113,9 @@ fn rules(view: &BroadcastView, configured: Option<&Settings>, rates: &[RateOf]) 
     rules
 }
 
-/// The requests of a log that name a delivery of ours, and whatever else reached somebody.
-fn requests(log: &Path, key: &ReferenceKey) -> anyhow::Result<Vec<Request>> {
+/// The requests of a log that name a delivery of ours, and whatever else reached somebody; how many of that name nothing
+/// at all is told apart.
+fn requests(log: &Path, key: &ReferenceKey) -> anyhow::Result<(Vec<Request>, u64)> {
     let records = oyez_sandbox::read_log(log).map_err(|error| {
         let what = format!("the log {} cannot be read: {error}", log.display());
         Failure::new(
@@ -116,6 +125,10 @@ fn requests(log: &Path, key: &ReferenceKey) -> anyhow::Result<Vec<Request>> {
             "give the file that `oyez sandbox --log` writes",
         )
     })?;
+    let (named, others): (Vec<_>, Vec<_>) = records
+        .into_iter()
+        .partition(|record| !record.key.is_empty());
+    let without_reference = others.iter().filter(|record| record.effect).count() as u64;
     let request = |record: oyez_sandbox::LogRecord| Request {
         place: key.open(&record.key),
         at: Wall::from(record.wall),
@@ -126,12 +139,11 @@ fn requests(log: &Path, key: &ReferenceKey) -> anyhow::Result<Vec<Request>> {
         provider: record.channel,
         to: record.to,
     };
-    let requests = records.into_iter().map(request);
+    let requests = named.into_iter().map(request);
     // A test message is no delivery of the ledger.
     let is_test = |r: &Request| r.place.is_some_and(|(broadcast, _)| broadcast == TESTS);
-    Ok(requests
-        .filter(|r| (r.effect || r.place.is_some()) && !is_test(r))
-        .collect())
+    let requests = requests.filter(|r| (r.effect || r.place.is_some()) && !is_test(r));
+    Ok((requests.collect(), without_reference))
 }
 
 /// Whether a reply is about our password, credit or permission: HTTP 401 to 403, SMTP 530 and 535.
@@ -153,9 +165,17 @@ fn text(verdict: &Verdict) -> String {
             terminal::count(many)
         ),
     };
+    let without_reference = match verdict.without_reference {
+        0 => String::new(),
+        many => format!(
+            "\n{} requests in the log carry no reference (a gateway without a callback address has no place for one): whom \
+             they reached, and copies among them, are not judged.",
+            terminal::count(many)
+        ),
+    };
     format!(
         "{}\n\n{} recipients: {} accepted, {} lost, {} unknown, {} duplicates of at most {}.\n\
-         {} of {} held, {} violated, {} not checkable from this evidence.{unreadable}",
+         {} of {} held, {} violated, {} not checkable from this evidence.{unreadable}{without_reference}",
         lines.join("\n"),
         terminal::count(verdict.recipients),
         terminal::count(verdict.accepted),

@@ -64,6 +64,7 @@ fn evidence(run: &Run, steps: &[i64]) -> Evidence {
         system,
         requests: Some(log.iter().map(|logged| logged.request.clone()).collect()),
         not_logged: Vec::new(),
+        without_reference: 0,
         unclean_ends,
         rules: rules(&run.kinds, &run.pairs),
         ended: true,

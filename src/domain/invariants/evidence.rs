@@ -18,6 +18,9 @@ pub struct Evidence {
     pub requests: Option<Vec<Request>>,
     /// Broadcasts on channels that the log does not cover, e.g. letters into a folder.
     pub not_logged: Vec<BroadcastId>,
+    /// Requests that reached somebody and carry no reference at all, as through a gateway that has no place for one. They are
+    /// not among the others.
+    pub without_reference: u64,
     /// Starts of the program that did not end on purpose.
     pub unclean_ends: u64,
     /// What each channel was allowed.

@@ -261,6 +261,7 @@ impl Play {
             system: self.system.clone(),
             requests,
             not_logged: Vec::new(),
+            without_reference: 0,
             unclean_ends: self.unclean_ends,
             rules: self.rules.clone(),
             ended: true,

@@ -46,6 +46,9 @@ pub struct Verdict {
     /// Recipients whose stored address cannot be opened: whether what was sent went to them cannot be judged.
     #[serde(default)]
     pub unreadable: u64,
+    /// Requests that carry no reference at all: whose they are cannot be judged.
+    #[serde(default)]
+    pub without_reference: u64,
     /// Invariants that do not hold, in words.
     pub violations: Vec<String>,
     /// Every invariant.
