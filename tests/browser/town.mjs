@@ -26,15 +26,15 @@ async function freePort() {
 export { TOP };
 
 export class Town {
-  /** Starts the program in a folder of its own. */
-  static async open() {
+  /** Starts the program in a folder of its own, with further settings. */
+  static async open(more = "") {
     const town = new Town();
     town.folder = await mkdtemp(join(tmpdir(), "oyez-browser-"));
     town.parcels = town.at("parcels");
     await mkdir(town.parcels);
     town.port = await freePort();
     town.base = `http://127.0.0.1:${town.port}`;
-    await writeFile(town.at("oyez.toml"), town.settings());
+    await writeFile(town.at("oyez.toml"), town.settings() + more);
     town.server = spawn(BINARY, ["serve", "--config", town.at("oyez.toml")], { env: ENVIRONMENT, stdio: ["ignore", "pipe", "pipe"] });
     town.said = "";
     for (const stream of [town.server.stdout, town.server.stderr]) stream.on("data", (bytes) => (town.said += bytes));
@@ -62,6 +62,7 @@ data_dir = "${this.at("store")}"
 [channels.residents_email.via.file]
 folder = "${this.parcels}"
 carries = "email"
+[channels.residents_email]
 `;
   }
 
@@ -82,9 +83,20 @@ carries = "email"
     return JSON.parse(stdout);
   }
 
+  /** Lets people in, from CSV. */
+  async people(csv) {
+    await writeFile(this.at("people.csv"), csv);
+    await this.oyez("subscriber", "import", this.at("people.csv"));
+  }
+
   async file(name, value) {
     await writeFile(this.at(name), JSON.stringify(value));
     return this.at(name);
+  }
+
+  /** The token that opens the console while there are no accounts. */
+  async token() {
+    return (await readFile(join(this.folder, "store", "console.token"), "utf8")).trim();
   }
 
   /** Services, people, an incident, and updates of every sort: sent, corrected, stopped, in another language, over long. */
